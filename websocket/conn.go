@@ -1,0 +1,267 @@
+package websocket
+
+// This file holds the connection: its parts, who owns which, and how it ends.
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/duplex-go/duplex/proto/ws"
+)
+
+// MessageType says what a message holds.
+type MessageType uint8
+
+// The two types (RFC 6455 section 5.6). Text is UTF-8.
+const (
+	Text   = MessageType(ws.OpText)
+	Binary = MessageType(ws.OpBinary)
+)
+
+// String returns "text" or "binary".
+func (t MessageType) String() string { return ws.Opcode(t).String() }
+
+// Message is a whole message.
+type Message struct {
+	Type MessageType
+	Data []byte // valid until the next read from the connection
+}
+
+// Conn is a WebSocket connection, a server's or a client's. It comes from Accept, Dial or Pair and must be closed.
+//
+// All methods may be called from any goroutine. Reads take turns, and so do messages that are written.
+//
+// While nobody reads, pings are not answered and the peer's close frame is not seen: read until an error.
+type Conn struct {
+	nc          net.Conn
+	try         tryWriter // nil: nc cannot write without blocking
+	set         *settings
+	role        ws.Role
+	subprotocol string
+
+	// reading is held by whoever reads from nc and feeds the machine. It guards in.
+	reading chan struct{}
+	in      inbound
+
+	// mu is held for moments, never while waiting for the peer. It guards all below.
+	mu   sync.Mutex
+	m    *ws.Conn
+	out  outbound
+	ping pinger
+	wake wakeOnDone // ends a Read whose context ended
+
+	err      *CloseError // how the connection ended; nil: it has not
+	failed   bool        // it ended because the peer broke a rule: what it sends is no longer understood
+	halfDone bool        // our half of the transport connection was closed
+	closeBy  time.Time   // when the closing handshake must be over
+	down     chan struct{}
+	shutDone bool
+	gone     chan struct{}   // closed when the transport connection is closed
+	own      <-chan struct{} // Done of a context that ends with the connection: it need not be watched
+	onDown   func()          // called once when the connection has ended
+}
+
+// newConn returns the connection over nc after the opening handshake. early holds what the peer sent behind it.
+func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []byte) *Conn {
+	c := &Conn{
+		nc:          nc,
+		try:         newTryWriter(nc),
+		set:         set,
+		role:        role,
+		subprotocol: a.Subprotocol,
+		reading:     make(chan struct{}, 1),
+		m:           ws.New(role, &set.machine, a.Deflate),
+		down:        make(chan struct{}),
+		gone:        make(chan struct{}),
+	}
+	c.m.Feed(early)
+	c.startPings()
+	return c
+}
+
+// Subprotocol returns the subprotocol that the handshake agreed on, or "".
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// LocalAddr returns our address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// RemoteAddr returns the address of whoever the transport connection leads to: the peer, or a proxy.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// SetReadLimit replaces Options.ReadLimit for the messages that begin from now on. A server may raise it once it knows who it talks to.
+// If zero or negative, there is no limit.
+func (c *Conn) SetReadLimit(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.m.SetReadLimit(n)
+}
+
+// Close performs the closing handshake (RFC 6455 section 7.1.2): it sends a close frame behind what is queued, discards what
+// the peer was still sending, waits for its close frame, and closes the transport connection.
+// It takes CloseTimeout at most, and then returns ErrCloseTimeout. A reason longer than 123 bytes is cut.
+//
+// After the connection has ended it returns nil if that was by a closing handshake, and else the *CloseError.
+func (c *Conn) Close(code StatusCode, reason string) error {
+	if !code.OnWire() && code != StatusNoStatusReceived {
+		return ws.ErrStatusCode
+	}
+	if c.begin(&CloseError{Code: code, Reason: reason, Local: true}) {
+		c.finish()
+	} else {
+		<-c.gone
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err.Err != nil:
+		return c.err
+	case !c.m.Finished():
+		return ErrCloseTimeout
+	}
+	return nil
+}
+
+// CloseNow closes the transport connection without a closing handshake. One that is under way already, because the
+// peer closed or broke a rule, goes on without the caller, for CloseTimeout at most. It returns nil.
+func (c *Conn) CloseNow() error {
+	c.lost(ErrCloseNow)
+	return nil
+}
+
+// begin ends the connection with e and queues the close frame. It reports false if the connection has ended before.
+// The caller sees to it that finish runs.
+func (c *Conn) begin(e *CloseError) bool {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return false
+	}
+	_ = c.m.Close(e.Code, e.Reason) // cannot err: the code was checked, and no close frame was sent
+	c.setEnded(e)
+	c.kickUnlock()
+	return true
+}
+
+// fail closes the connection from a goroutine that must not wait, and returns the error for its caller.
+func (c *Conn) fail(code StatusCode, reason string) error {
+	if c.begin(&CloseError{Code: code, Reason: reason, Local: true}) {
+		go c.finish()
+	}
+	return c.ended()
+}
+
+// ended returns the *CloseError, or nil while the connection is open.
+func (c *Conn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return nil
+	}
+	return c.err
+}
+
+// setEnded keeps how the connection ended and wakes all who wait. c.mu is held.
+func (c *Conn) setEnded(e *CloseError) {
+	c.err = e
+	c.closeBy = time.Now().Add(c.set.CloseTimeout)
+	c.ping.stop()
+	c.wake.stop()
+	close(c.down)
+	if c.onDown != nil {
+		c.onDown()
+	}
+}
+
+// lost ends the connection without a closing handshake.
+func (c *Conn) lost(cause error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.setEnded(&CloseError{Code: StatusAbnormalClosure, Local: cause == ErrCloseNow, Err: cause}) //nolint:errorlint // our own value
+	c.mu.Unlock()
+	c.shut(true)
+}
+
+// maxDrain is how much of what a peer still sends is discarded before it is cut off, in bytes.
+const maxDrain = 16 << 20
+
+// finish is the end of every closing handshake: it discards input until the peer has closed too, and closes the transport
+// connection. Our close frame is on its way: whoever writes goes on with it, so that reading never waits for writing.
+func (c *Conn) finish() {
+	_ = c.nc.SetReadDeadline(past) // whoever reads gives way
+	c.reading <- struct{}{}        // for good: after the end nobody else reads
+	c.in.release(c)
+	_ = c.nc.SetReadDeadline(c.closeBy)
+	buf := getBuffer(smallBuffer)
+	defer putBuffer(buf)
+	for total := 0; total < maxDrain; {
+		c.mu.Lock()
+		for ok := true; ok; {
+			_, ok = c.m.Next()
+		}
+		c.mu.Unlock()
+		if c.settle() {
+			return
+		}
+		n, err := c.nc.Read(buf)
+		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
+			c.shut(false)
+			return
+		}
+		if err != nil {
+			break
+		}
+		total += n
+		c.mu.Lock()
+		c.m.Feed(buf[:n])
+		c.mu.Unlock()
+	}
+	c.shut(true)
+}
+
+// settle does what is due when the connection has ended and nothing waits to be written. It reports whether that was to
+// close the transport connection.
+func (c *Conn) settle() bool {
+	c.mu.Lock()
+	idle := c.err != nil && !c.out.writing && c.m.Queued() == 0
+	// After the closing handshake the server closes first (RFC 6455 section 7.1.1).
+	over := idle && c.m.Finished() && !c.failed && c.role == ws.Server
+	half := idle && c.failed && !c.halfDone
+	c.halfDone = c.halfDone || half
+	c.mu.Unlock()
+	if over {
+		c.shut(false)
+	}
+	if nc, ok := c.nc.(interface{ CloseWrite() error }); ok && half {
+		// Say that nothing follows the close frame, and go on discarding: to close now would reset the
+		// connection, and the close frame might never be read.
+		_ = nc.CloseWrite()
+	}
+	return over
+}
+
+// shut closes the transport connection, once. cut: at once, whatever was not sent is lost.
+func (c *Conn) shut(cut bool) {
+	c.mu.Lock()
+	done := c.shutDone
+	c.shutDone = true
+	c.mu.Unlock()
+	if done {
+		return
+	}
+	if cut {
+		abort(c.nc)
+	}
+	_ = c.nc.Close()
+	select {
+	case c.reading <- struct{}{}: // who reads now lets go of it all by himself
+		c.in.release(c)
+		<-c.reading
+	default:
+	}
+	close(c.gone)
+}

@@ -1,0 +1,135 @@
+package websocket
+
+// This file holds keepalive and latency (RFC 6455 sections 5.5.2 and 5.5.3).
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/duplex-go/duplex/proto/ws"
+)
+
+// pinger is what pings need. It is guarded by Conn.mu.
+type pinger struct {
+	timer   *time.Timer // nil: keepalive is off
+	due     bool        // timer runs for the answer, not for the next ping
+	sent    uint64      // the number of the last ping, which is its payload
+	keep    pinged      // the last keepalive ping
+	heard   uint64      // how often something came
+	before  uint64      // heard when keep was sent
+	waiting []*pinged   // by whoever called Ping
+	latency time.Duration
+}
+
+// pinged is a ping on its way.
+type pinged struct {
+	number uint64
+	at     time.Time
+	answer chan time.Duration // with room for one; nil: nobody waits
+}
+
+// startPings begins keepalive.
+func (c *Conn) startPings() {
+	if c.set.PingInterval > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.ping.timer = time.AfterFunc(c.set.PingInterval, c.keepAlive)
+	}
+}
+
+func (p *pinger) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// keepAlive runs when a ping is due, or its answer.
+func (c *Conn) keepAlive() {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	p := &c.ping
+	if !p.due {
+		p.due, p.before = true, p.heard
+		p.keep = c.queuePing()
+		p.timer.Reset(c.set.PingTimeout)
+		c.kickUnlock()
+		return
+	}
+	// Whatever came since is a sign of life. While nobody reads nothing can be heard, so nothing is concluded.
+	if p.heard == p.before && len(c.reading) > 0 {
+		c.mu.Unlock()
+		c.lost(ErrPingTimeout)
+		return
+	}
+	p.due = false
+	p.timer.Reset(max(0, c.set.PingInterval-c.set.PingTimeout))
+	c.mu.Unlock()
+}
+
+// queuePing queues a ping. c.mu is held, and the connection open.
+func (c *Conn) queuePing() pinged {
+	c.ping.sent++
+	var payload [8]byte
+	binary.BigEndian.PutUint64(payload[:], c.ping.sent)
+	_ = c.m.Send(ws.OpPing, true, payload[:]) // cannot err: no close frame was sent
+	return pinged{number: c.ping.sent, at: time.Now()}
+}
+
+// handlePong takes an answer. A peer may answer only the latest of several pings (RFC 6455 section 5.5.3).
+func (p *pinger) handlePong(payload []byte) {
+	if len(payload) != 8 {
+		return // unsolicited
+	}
+	number := binary.BigEndian.Uint64(payload)
+	if number > p.sent {
+		return
+	}
+	now := time.Now()
+	if p.keep.number == number {
+		p.latency = now.Sub(p.keep.at)
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(w *pinged) bool {
+		if w.number > number {
+			return false
+		}
+		p.latency = now.Sub(w.at)
+		w.answer <- p.latency
+		return true
+	})
+}
+
+// Ping sends a ping, waits for its pong and returns the round-trip time. Somebody must be reading.
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return 0, c.err
+	}
+	w := c.queuePing()
+	w.answer = make(chan time.Duration, 1)
+	c.ping.waiting = append(c.ping.waiting, &w)
+	c.kickUnlock()
+	select {
+	case rtt := <-w.answer:
+		return rtt, nil
+	case <-c.down:
+		return 0, c.ended()
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ping.waiting = slices.DeleteFunc(c.ping.waiting, func(p *pinged) bool { return p == &w })
+	return 0, ctx.Err()
+}
+
+// Latency returns the round-trip time of the last ping that was answered, Ping's or keepalive's. 0: none was.
+func (c *Conn) Latency() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ping.latency
+}

@@ -1,0 +1,217 @@
+package websocket
+
+// This file holds Server: Accept with what a handler needs around it.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync"
+
+	"github.com/duplex-go/duplex/internal/realip"
+	"github.com/duplex-go/duplex/proto/ws"
+)
+
+// Server is an http.Handler that accepts connections, runs Handle for each, and closes each when Handle returns. It must not be
+// copied, and its fields are not changed once it serves.
+type Server struct {
+	// Handle owns the connection while it runs. ctx ends when the connection does, and holds the request: see Request.
+	//
+	// What it returns decides the close code: nil 1000, a *CloseError its own, any other error 1011. After the connection has ended
+	// it does not matter. A panic closes the connection with 1011 and is logged with its stack; the server goes on.
+	Handle func(ctx context.Context, c *Conn) error
+	// Options may be nil. With a Logger, errors and panics of handlers are logged there; without one panics go
+	// to the http.Server's log.
+	Options *AcceptOptions
+	// MaxConns and MaxConnsPerIP bound the open connections: beyond, the answer is 503, and 429 for a client that has
+	// MaxConnsPerIP of its own. If zero, there is no limit.
+	MaxConns      int
+	MaxConnsPerIP int
+
+	once     sync.Once
+	settings *acceptSettings
+	bad      error // the options are wrong
+
+	mu    sync.Mutex
+	conns map[*Conn]struct{}
+	count int // of handshakes and connections
+	perIP map[netip.Addr]int
+	down  bool
+	empty chan struct{} // closed when count is 0 after Shutdown began
+}
+
+type requestKey struct{}
+
+// Request returns the request that opened the connection, for a context given to Server.Handle.
+func Request(ctx context.Context) *http.Request {
+	r, _ := ctx.Value(requestKey{}).(*http.Request)
+	return r
+}
+
+// Len returns the number of open connections.
+func (s *Server) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// ServeHTTP accepts a connection and returns when its handler has and the connection is closed.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.once.Do(func() { s.settings, s.bad = newAcceptSettings(s.Options) })
+	if s.bad != nil {
+		http.Error(w, "websocket: the server's options are wrong", http.StatusInternalServerError)
+		s.logger().Error("websocket: wrong options", "error", s.bad)
+		return
+	}
+	ip := realip.Client(r, s.settings.TrustedProxies)
+	if bad := s.enter(ip); bad != nil {
+		w.Header().Set("Retry-After", "5")
+		refuse(w, bad)
+		return
+	}
+	defer s.leave(ip)
+	c, err := s.settings.accept(w, r)
+	if err != nil {
+		s.logger().Debug("websocket: handshake refused", "client", ip.String(), "error", short(err.Error()))
+		return
+	}
+	s.serve(c, r)
+}
+
+// serve runs the handler and closes the connection.
+func (s *Server) serve(c *Conn, r *http.Request) {
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), requestKey{}, r))
+	defer cancel()
+	c.mu.Lock()
+	c.own, c.onDown = ctx.Done(), cancel
+	c.mu.Unlock()
+	// The context of the http.Server may end before the connection does.
+	stop := context.AfterFunc(r.Context(), func() { _ = c.fail(StatusGoingAway, "server shutting down") })
+	defer stop()
+	if !s.add(c) {
+		_ = c.fail(StatusGoingAway, "server shutting down")
+	}
+	defer s.remove(c)
+	defer func() {
+		if v := recover(); v != nil {
+			_ = c.Close(StatusInternalError, "internal error")
+			if s.settings.Logger == nil {
+				panic(v) // net/http logs it, with the stack
+			}
+			s.logger().Error("websocket: panic in a handler", "panic", short(fmt.Sprint(v)), "stack", string(debug.Stack()))
+		}
+	}()
+	err := s.Handle(ctx, c)
+	e := &CloseError{Code: StatusNormalClosure}
+	if err != nil && !errors.As(err, &e) {
+		e = &CloseError{Code: StatusInternalError, Reason: "internal error"}
+		if !errors.Is(err, context.Canceled) {
+			s.logger().Warn("websocket: handler", "error", short(err.Error()))
+		}
+	}
+	if c.Close(e.Code, e.Reason) == ws.ErrStatusCode { //nolint:errorlint // Close returns it as it is
+		_ = c.Close(StatusInternalError, "internal error")
+	}
+}
+
+// Shutdown closes all connections with 1001, refuses new ones with 503, and waits for the handlers to return. If ctx ends before, it cuts
+// off the connections that are left and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.down = true
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+		if s.count == 0 {
+			close(s.empty)
+		}
+	}
+	open := make([]*Conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		_ = c.fail(StatusGoingAway, "server shutting down")
+	}
+	select {
+	case <-s.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range open {
+		c.shut(true)
+	}
+	return ctx.Err()
+}
+
+// enter counts a handshake in, or refuses it.
+func (s *Server) enter(ip netip.Addr) *ws.Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.down:
+		return &ws.Refusal{Status: http.StatusServiceUnavailable, Reason: "the server is shutting down"}
+	case s.MaxConns > 0 && s.count >= s.MaxConns:
+		return &ws.Refusal{Status: http.StatusServiceUnavailable, Reason: "the server has " + strconv.Itoa(s.MaxConns) + " connections, and takes no more"}
+	case s.MaxConnsPerIP > 0 && s.perIP[ip] >= s.MaxConnsPerIP:
+		return &ws.Refusal{Status: http.StatusTooManyRequests, Reason: "you have " + strconv.Itoa(s.MaxConnsPerIP) + " connections, and get no more"}
+	}
+	s.count++
+	if s.MaxConnsPerIP > 0 {
+		if s.perIP == nil {
+			s.perIP = make(map[netip.Addr]int)
+		}
+		s.perIP[ip]++
+	}
+	return nil
+}
+
+func (s *Server) leave(ip netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count--
+	if s.perIP[ip]--; s.perIP[ip] <= 0 {
+		delete(s.perIP, ip)
+	}
+	if s.empty != nil && s.count == 0 {
+		close(s.empty)
+	}
+}
+
+// add keeps c for Shutdown. It reports false if that began already.
+func (s *Server) add(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		s.conns = make(map[*Conn]struct{})
+	}
+	s.conns[c] = struct{}{}
+	return !s.down
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.settings == nil || s.settings.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.settings.Logger
+}
+
+// short cuts what a peer may have chosen to a length that a log can bear.
+func short(s string) string {
+	const most = 256
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}
