@@ -71,7 +71,11 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*Conn,
 		http.Error(w, "websocket: the server's options are wrong", http.StatusInternalServerError)
 		return nil, err
 	}
-	return s.accept(w, r)
+	c, err := s.accept(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return c.startPings(), nil
 }
 
 func (s *acceptSettings) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {

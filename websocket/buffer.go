@@ -5,6 +5,7 @@ package websocket
 import (
 	"math/bits"
 	"sync"
+	"unsafe"
 )
 
 const (
@@ -12,7 +13,8 @@ const (
 	largeBuffer = 4 << 20 // bytes: the largest that is pooled
 )
 
-// buffers are the pools, by powers of two from smallBuffer to largeBuffer.
+// buffers are the pools, by powers of two from smallBuffer to largeBuffer. They hold pointers to the first byte: a
+// slice in an interface would be an allocation each time.
 var buffers [11]sync.Pool
 
 func bufferClass(n int) int { return max(0, bits.Len(uint(n-1))-bits.Len(smallBuffer-1)) } //nolint:gosec // n is a size
@@ -23,8 +25,8 @@ func getBuffer(n int) []byte {
 	if class >= len(buffers) {
 		return make([]byte, n)
 	}
-	if b, ok := buffers[class].Get().(*[]byte); ok {
-		return *b
+	if b, ok := buffers[class].Get().(*byte); ok {
+		return unsafe.Slice(b, smallBuffer<<class)
 	}
 	return make([]byte, smallBuffer<<class)
 }
@@ -34,6 +36,6 @@ func putBuffer(b []byte) {
 	b = b[:cap(b)]
 	class := bufferClass(max(1, len(b)))
 	if class < len(buffers) && len(b) == smallBuffer<<class {
-		buffers[class].Put(&b)
+		buffers[class].Put(unsafe.SliceData(b))
 	}
 }

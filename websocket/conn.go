@@ -64,6 +64,7 @@ type Conn struct {
 }
 
 // newConn returns the connection over nc after the opening handshake. early holds what the peer sent behind it.
+// The caller starts keepalive.
 func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []byte) *Conn {
 	c := &Conn{
 		nc:          nc,
@@ -77,7 +78,6 @@ func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []b
 		gone:        make(chan struct{}),
 	}
 	c.m.Feed(early)
-	c.startPings()
 	return c
 }
 

@@ -153,7 +153,7 @@ func open(ctx context.Context, nc net.Conn, set *settings, offer *ws.Offer, head
 		return nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
 	tune(nc)
-	return newConn(nc, ws.Client, set, a, early), nil
+	return newConn(nc, ws.Client, set, a, early).startPings(), nil
 }
 
 func handshake(nc net.Conn, offer *ws.Offer, head []byte) (a ws.Agreement, early []byte, err error) {

@@ -176,5 +176,5 @@ func Pair(opts *Options) (client, server *Conn) {
 	if set.deflate != nil {
 		agreed.Deflate = ws.AgreeDeflate(set.deflate)
 	}
-	return newConn(a, ws.Client, set, agreed, nil), newConn(b, ws.Server, set, agreed, nil)
+	return newConn(a, ws.Client, set, agreed, nil).startPings(), newConn(b, ws.Server, set, agreed, nil).startPings()
 }

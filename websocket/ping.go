@@ -30,13 +30,14 @@ type pinged struct {
 	answer chan time.Duration // with room for one; nil: nobody waits
 }
 
-// startPings begins keepalive.
-func (c *Conn) startPings() {
+// startPings begins keepalive and returns c.
+func (c *Conn) startPings() *Conn {
 	if c.set.PingInterval > 0 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.ping.timer = time.AfterFunc(c.set.PingInterval, c.keepAlive)
 	}
+	return c
 }
 
 func (p *pinger) stop() {

@@ -87,9 +87,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(c *Conn, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), requestKey{}, r))
 	defer cancel()
-	c.mu.Lock()
 	c.own, c.onDown = ctx.Done(), cancel
-	c.mu.Unlock()
+	c.startPings()
 	// The context of the http.Server may end before the connection does.
 	stop := context.AfterFunc(r.Context(), func() { _ = c.fail(StatusGoingAway, "server shutting down") })
 	defer stop()

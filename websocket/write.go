@@ -98,6 +98,9 @@ func (c *Conn) send(ctx context.Context, o outgoing) error {
 		return c.writeUnlock(ctx, o.data, c.mayWait())
 	}
 	var err error
+	if o.size() > maxSpare {
+		c.lend(o.size() + ws.MaxHeaderSize)
+	}
 	switch {
 	case o.prepared != nil:
 		err = c.m.SendPrepared(o.prepared)
@@ -111,6 +114,13 @@ func (c *Conn) send(ctx context.Context, o outgoing) error {
 		return err
 	}
 	return c.writeUnlock(ctx, nil, c.mayWait())
+}
+
+// lend gives the machine a pooled buffer for a large message. c.mu is held.
+func (c *Conn) lend(n int) {
+	if c.m.Queued() == 0 {
+		putBuffer(c.m.Lend(getBuffer(n)))
+	}
 }
 
 // mayWait reports whether a write may wait for the socket.
@@ -225,6 +235,8 @@ func (c *Conn) wrote(buf []byte) bool {
 	c.out.taken = 0
 	if cap(buf) <= maxSpare {
 		c.out.spare = buf[:0]
+	} else {
+		putBuffer(buf)
 	}
 	c.wakeWaiting()
 	c.out.writing = c.m.Queued() > 0

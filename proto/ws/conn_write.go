@@ -161,6 +161,14 @@ func (c *Conn) Queued() int {
 	return n
 }
 
+// Lend gives c a larger buffer to fill, if it has queued nothing yet. It returns the one that is not used.
+func (c *Conn) Lend(buf []byte) []byte {
+	if len(c.out) == 0 && cap(buf) > cap(c.out) {
+		buf, c.out = c.out, buf[:0]
+	}
+	return buf
+}
+
 // Take returns the bytes for the peer that have been queued, and keeps spare, from its start, to fill next.
 func (c *Conn) Take(spare []byte) []byte {
 	c.putPong()

@@ -3,6 +3,7 @@
 package ws
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -45,6 +46,7 @@ func (e prefixEntry) follow(b uint64, index uint) uint {
 // longer to fill. The tables are as large as the worst code of 15 bits makes them, subtables included: for
 // 288 symbols and 10 bits that is 1334, for 32 symbols and 8 bits 402 (zlib's examples/enough.c counts the same).
 const (
+	maxSymbols  = 288 // of any alphabet; the fixed codes have two more than may be used
 	litSymbols  = 286 // literals, end of block and lengths that a dynamic block may use
 	distSymbols = 30  // distances that a dynamic block may use
 	preSymbols  = 19  // the code that code lengths are written in
@@ -73,7 +75,7 @@ var (
 // The codes of blocks with fixed Huffman codes: RFC 1951, section 3.2.6.
 var fixedLit, fixedDist = makeFixed()
 
-func makeLitMeaning() (m [288]prefixEntry) {
+func makeLitMeaning() (m [maxSymbols]prefixEntry) {
 	for i := range 256 {
 		m[i] = entryLiteral | prefixEntry(i)<<16
 	}
@@ -113,25 +115,21 @@ func makePreMeaning() (m [preSymbols]prefixEntry) {
 
 func makeFixed() (lit *litTable, dist *distTable) {
 	lit, dist = new(litTable), new(distTable)
-	var lengths [288]uint8
-	for i := range lengths {
-		switch {
-		case i < 144:
-			lengths[i] = 8
-		case i < 256:
-			lengths[i] = 9
-		case i < 280:
-			lengths[i] = 7
-		default:
-			lengths[i] = 8
-		}
-	}
-	buildPrefix(lit[:], litBits, lengths[:], litMeaning[:])
-	for i := range 32 {
-		lengths[i] = 5
-	}
-	buildPrefix(dist[:], distBits, lengths[:32], distMeaning[:])
+	buildPrefix(lit[:], litBits, fixedLengths(), litMeaning[:])
+	buildPrefix(dist[:], distBits, bytes.Repeat([]byte{fixedDistIndex}, len(distMeaning)), distMeaning[:])
 	return lit, dist
+}
+
+// fixedLengths are the lengths of the fixed code for literals and lengths.
+func fixedLengths() []uint8 {
+	l := bytes.Repeat([]byte{8}, maxSymbols)
+	for s := 144; s < 256; s++ {
+		l[s] = 9
+	}
+	for s := 256; s < 280; s++ {
+		l[s] = 7
+	}
+	return l
 }
 
 const (
@@ -149,87 +147,100 @@ const (
 	prefixComplete                   // every sequence of bits is some code
 )
 
-// buildPrefix fills table for the canonical code with the given lengths (RFC 1951, section 3.2.2), each at most 15.
-// It returns how many bits the table is indexed with, at most maxIndex. Any kind but prefixWrong leaves a
-// table that may be used: unassigned bits are then entryBad.
+// A prefixCode is a canonical code: RFC 1951, section 3.2.2.
+type prefixCode struct {
+	count   [maxCodeBits + 1]int // how many codes have each length; none has length 0
+	longest uint
+	sorted  [maxSymbols]uint16 // the symbols that have a code, shortest code first
+	n       int                // how many
+}
+
+// buildPrefix fills table for the code whose lengths, each at most 15, are given. It returns how many bits
+// the table is indexed with, at most maxIndex. A table of any kind but prefixWrong may be used: bits that are
+// unassigned are then entryBad.
 func buildPrefix(table []prefixEntry, maxIndex uint, lengths []uint8, meaning []prefixEntry) (index uint, kind prefixKind) {
-	// The symbols that have a code. Most have none in a short message, and most of these stand side by side.
-	var count [maxCodeBits + 1]int
-	var used [288]uint16
-	n := 0
+	var c prefixCode
+	kind = c.sort(lengths)
+	switch kind {
+	case prefixWrong:
+		return 0, kind
+	case prefixEmpty, prefixSingle:
+		table[0], table[1] = entryBad|1<<8|1, entryBad|1<<8|1
+		index = 1
+	case prefixComplete:
+		index = min(c.longest, maxIndex)
+	}
+	c.fill(table, index, meaning)
+	return index, kind
+}
+
+// sort puts the symbols in the order of their codes.
+func (c *prefixCode) sort(lengths []uint8) prefixKind {
+	var used [maxSymbols]uint16
 	for s := 0; s < len(lengths); s++ {
+		// In a short message most symbols have no code, and most of these stand side by side.
 		if s+8 <= len(lengths) && binary.LittleEndian.Uint64(lengths[s:]) == 0 {
 			s += 7
 			continue
 		}
 		l := lengths[s] & maxCodeBits
-		count[l]++
-		used[n] = uint16(s)
-		n += int(min(l, 1))
+		c.count[l]++
+		used[c.n] = uint16(s)
+		c.n += int(min(l, 1))
 	}
-	count[0] = 0
-	longest := uint(maxCodeBits)
-	for longest > 0 && count[longest] == 0 {
-		longest--
-	}
-	index = min(longest, maxIndex)
+	c.count[0] = 0
 
-	// Where the symbols of each length start in the sorted list, and how much of the code space they take.
+	// Where the symbols of each length start, and how much of the code space they take.
 	var start [maxCodeBits + 2]int
 	space := 0
-	for l := 1; l <= maxCodeBits; l++ {
-		start[l+1] = start[l] + count[l]
-		space += count[l] << (maxCodeBits - l)
+	for l := uint(1); l <= maxCodeBits; l++ {
+		start[l+1] = start[l] + c.count[l]
+		space += c.count[l] << (maxCodeBits - l)
+		if c.count[l] > 0 {
+			c.longest = l
+		}
 	}
-	switch {
-	case longest == 0:
-		kind, index = prefixEmpty, 1
-	case space == 1<<maxCodeBits:
-		kind = prefixComplete
-	case longest == 1 && count[1] == 1:
-		kind = prefixSingle
-	default:
-		return 0, prefixWrong
-	}
-	if kind != prefixComplete {
-		table[0], table[1] = entryBad|1<<8|1, entryBad|1<<8|1
-	}
-
-	var sorted [288]uint16
-	for _, s := range used[:n] {
+	for _, s := range used[:c.n] {
 		l := lengths[s] & maxCodeBits
-		sorted[start[l]] = s
+		c.sorted[start[l]] = s
 		start[l]++
 	}
-	fillPrefix(table, index, longest, &count, sorted[:n], meaning)
-	return index, kind
+	switch {
+	case space == 1<<maxCodeBits:
+		return prefixComplete
+	case c.n == 0:
+		return prefixEmpty
+	case c.n == 1 && c.longest == 1:
+		return prefixSingle
+	}
+	return prefixWrong
 }
 
-// fillPrefix writes the entries of the sorted symbols. Codes are counted up bit-reversed, as the stream holds them.
-func fillPrefix(table []prefixEntry, index, longest uint, count *[maxCodeBits + 1]int, sorted []uint16, meaning []prefixEntry) {
+// fill writes the entries of all symbols and uses the counts up. Codes are counted bit-reversed, as the stream has them.
+func (c *prefixCode) fill(table []prefixEntry, index uint, meaning []prefixEntry) {
 	code, next := uint(0), 0
 	for l := uint(1); l <= index; l++ {
-		for range count[l] {
-			table[code] = meaning[sorted[next]] + prefixEntry(l<<8|l)
+		for ; c.count[l] > 0; c.count[l]-- {
+			table[code] = meaning[c.sorted[next]] + prefixEntry(l<<8|l)
 			next++
 			code = nextCode(code, l)
 		}
-		// What is known with l bits holds for both values of the next bit. Slots still unset are set by a longer code.
+		// What l bits decide holds for both values of the next bit. Slots that are unset yet are set by a longer code.
 		if l < index {
 			copy(table[1<<l:2<<l], table[:1<<l])
 		}
 	}
 	mask := uint(1)<<index - 1
 	prefix, base, free, width := mask+1, uint(0), mask+1, uint(0)
-	for l := index + 1; l <= longest; l++ {
-		for ; count[l] > 0; count[l]-- {
+	for l := index + 1; l <= c.longest; l++ {
+		for ; c.count[l] > 0; c.count[l]-- {
 			if code&mask != prefix {
 				prefix = code & mask
-				width = subtableWidth(l, index, longest, count)
+				width = c.subtableWidth(l, index)
 				base, free = free, free+1<<width
 				table[prefix] = entryLink | prefixEntry(base<<16|width<<8|index)
 			}
-			e := meaning[sorted[next]] + prefixEntry(l<<8|l)
+			e := meaning[c.sorted[next]] + prefixEntry(l<<8|l)
 			next++
 			for i := code >> index; i < 1<<width; i += 1 << (l - index) {
 				table[base+i] = e
@@ -241,19 +252,18 @@ func fillPrefix(table []prefixEntry, index, longest uint, count *[maxCodeBits + 
 
 // subtableWidth is how many bits index the subtable whose first code has l bits: as many as the codes
 // that still wait need to fill it.
-func subtableWidth(l, index, longest uint, count *[maxCodeBits + 1]int) uint {
-	width, filled := l-index, count[l]
-	for filled < 1<<width && width+index < longest {
+func (c *prefixCode) subtableWidth(l, index uint) uint {
+	width, filled := l-index, c.count[l]
+	for filled < 1<<width && width+index < c.longest {
 		width++
-		filled = filled<<1 + count[width+index]
+		filled = filled<<1 + c.count[width+index]
 	}
 	return width
 }
 
 // nextCode counts a bit-reversed code of l bits up by one. After the last one it is 0.
 func nextCode(code, l uint) uint {
-	top := uint(1) << l >> 1
-	free := code ^ (top<<1 - 1)
+	free := code ^ (1<<l - 1) // the bits that are 0
 	if free == 0 {
 		return 0
 	}

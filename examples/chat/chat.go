@@ -1,0 +1,97 @@
+// Package chat is a chat room over WebSocket, with a bounded memory, for one server.
+//
+// A visitor is given an id (a UUID), then the history, then what is said from now on. It sends
+//
+//	{"uid": "its id", "message": "text", "nonce": "optional"}
+//
+// and everybody, the sender too, gets the message: as an HTML fragment, or as a JSON event if the subprotocol
+// [Subprotocol] was agreed. A message that is not what it should be is answered on the same connection with what is
+// wrong, and goes no further. Nobody can speak under another's id: "uid" must be the id of the connection.
+//
+// A visitor who speaks JSON may come back as who it was, and get only what it missed: it connects with the query
+// parameters id and token from its last welcome, room and after (the seq of the last message that it has), and sends
+// again, under the same nonce, what it has no echo of. It may give a name with ?name=, or later with
+//
+//	{"type": "name", "uid": "its id", "name": "Ann"}
+package chat
+
+// This file holds the handler: how a connection becomes a visitor, and what is done with what it sends.
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/duplex-go/duplex/websocket"
+)
+
+// readLimit bounds a visitor's message before it is understood: the longest text with every byte escaped as \u00XX,
+// and room for the rest. A longer one is closed with 1009.
+const readLimit = 6*maxText + 8<<10
+
+// Options returns base with what the room needs of a connection: its subprotocol, and that a full queue closes the
+// connection instead of holding up the room.
+func Options(base websocket.AcceptOptions) *websocket.AcceptOptions {
+	base.Subprotocols = []string{Subprotocol}
+	base.WhenFull = websocket.CloseWhenFull
+	return &base
+}
+
+// Handle makes the connection a visitor until it leaves. The connection must have been accepted with [Options].
+func (r *Room) Handle(ctx context.Context, c *websocket.Conn) error {
+	c.SetReadLimit(readLimit)
+	v, after := r.admit(c, websocket.Request(ctx).URL.Query())
+	if !r.join(v, after) {
+		return &websocket.CloseError{Code: websocket.StatusTryAgainLater, Reason: "the room is full"}
+	}
+	defer r.leave(v)
+	for msg, err := range c.Messages(ctx) {
+		if err != nil {
+			return err
+		}
+		r.Messages.Add(1)
+		r.handle(v, msg, time.Now())
+	}
+	return nil
+}
+
+// admit works out who comes: somebody new, or one who proves its former id. After is the last message that it has of
+// this room, 0 if none.
+func (r *Room) admit(c *websocket.Conn, query url.Values) (v *visitor, after uint64) {
+	v = &visitor{json: c.Subprotocol() == Subprotocol, conn: c}
+	v.UID, v.Name = newID(), cleanName(query.Get("name"))
+	if id := query.Get("id"); id != "" && r.notary.valid(id, query.Get("token")) {
+		v.UID = id
+	}
+	if query.Get("room") == r.id {
+		after, _ = strconv.ParseUint(query.Get("after"), 10, 64) // 0 if it is no number
+	}
+	return v, after
+}
+
+// handle does what a message asks, or tells its sender why not.
+func (r *Room) handle(v *visitor, msg websocket.Message, now time.Time) {
+	req, refused := parseRequest(msg)
+	switch {
+	case !v.bucket.take(now, talkRate, talkBurst):
+		refused = refuse("rate", "too fast: at most %d messages a second", talkRate)
+	case refused != nil:
+	case req.UID != v.UID:
+		refused = refuse("uid", `"uid" is not your id, %s: nobody can speak for another`, v.UID)
+	case req.Type == "name":
+		r.rename(v, cleanName(*req.Name))
+	default:
+		r.post(v, cleanText(*req.Message), req.Nonce, now)
+	}
+	if refused != nil {
+		r.tell(v, refused, req.Nonce)
+	}
+}
+
+// tell sends a refusal to the one whose message it was. It needs no turn: it is in no order with what others say.
+func (r *Room) tell(v *visitor, refused *refusal, nonce string) {
+	r.send(v,
+		websocket.NewPrepared(websocket.Text, errorFragment(refused.text)),
+		websocket.NewPrepared(websocket.Text, encode(errorEvent{"error", refused.code, refused.text, nonce})))
+}
