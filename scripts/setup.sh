@@ -52,16 +52,16 @@ apt() {
 
 debian_packages() {
 	local missing
-	mapfile -t missing < <(missing_packages | tr ' ' '\n')
+	IFS=$' \n' read -r -d '' -a missing < <(missing_packages) || true
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if ! command -v apt-get >/dev/null; then
 		say "there is no apt-get here; missing, by Debian's names: ${missing[*]}"
 	elif [ "$(id -u)" != 0 ]; then
-		say "not root; missing: ${missing[*]} (try: sudo $0)"
+		say "not root; missing: ${missing[*]} (try: sudo scripts/setup.sh)"
 	else
 		say "installing ${missing[*]}"
 		install_packages "${missing[@]}"
-		mapfile -t missing < <(missing_packages | tr ' ' '\n')
+		IFS=$' \n' read -r -d '' -a missing < <(missing_packages) || true
 		[ ${#missing[@]} -eq 0 ] || say "could not be installed: ${missing[*]}"
 	fi
 }

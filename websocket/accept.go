@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/duplex-go/duplex/internal/realip"
@@ -79,6 +78,7 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*Conn,
 }
 
 func (s *acceptSettings) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	s.Trace.received(r)
 	header := ws.Fields(r.Header)
 	bad := ws.CheckRequest(&ws.Request{
 		Method:     r.Method,
@@ -111,6 +111,7 @@ func (s *acceptSettings) accept(w http.ResponseWriter, r *http.Request) (*Conn, 
 		return nil, err
 	}
 	_ = nc.SetDeadline(time.Now().Add(s.set.WriteTimeout)) // net/http's deadlines hold no longer
+	s.Trace.responded(head)
 	if _, err := nc.Write(head); err != nil {
 		_ = nc.Close()
 		return nil, fmt.Errorf("websocket: handshake: %w", err)
@@ -149,7 +150,7 @@ func refuse(w http.ResponseWriter, bad *ws.Refusal) {
 		h.Set("Allow", http.MethodGet)
 	}
 	w.WriteHeader(bad.Status)
-	_, _ = fmt.Fprintln(w, strings.TrimSpace(bad.Reason))
+	_, _ = fmt.Fprintln(w, bad.Reason)
 }
 
 // hijack takes the connection over, with what the client sent behind its request.

@@ -40,6 +40,7 @@ type Conn struct {
 	set         *settings
 	role        ws.Role
 	subprotocol string
+	deflate     bool // permessage-deflate was agreed
 
 	// reading is held by whoever reads from nc and feeds the machine. It guards in.
 	reading chan struct{}
@@ -48,6 +49,7 @@ type Conn struct {
 	// mu is held for moments, never while waiting for the peer. It guards all below.
 	mu   sync.Mutex
 	m    *ws.Conn
+	taps [2]*ws.Tap // of what comes, by whoever reads, and of what goes out, by the writer; nil: no Trace
 	out  outbound
 	ping pinger
 	wake wakeOnDone // ends a Read whose context ended
@@ -72,11 +74,15 @@ func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []b
 		set:         set,
 		role:        role,
 		subprotocol: a.Subprotocol,
+		deflate:     a.Deflate != nil,
 		reading:     make(chan struct{}, 1),
 		m:           ws.New(role, &set.machine, a.Deflate),
 		down:        make(chan struct{}),
 		gone:        make(chan struct{}),
 	}
+	c.taps[0] = set.Trace.tap(false, 1-role, a.Deflate)
+	c.taps[1] = set.Trace.tap(true, role, a.Deflate)
+	c.watchIn(early)
 	c.m.Feed(early)
 	return c
 }
@@ -90,7 +96,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 // RemoteAddr returns the address of whoever the transport connection leads to: the peer, or a proxy.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
-// SetReadLimit replaces Options.ReadLimit for the messages that begin from now on. A server may raise it once it knows who it talks to.
+// SetReadLimit replaces Options.ReadLimit from the next frame on. A server may raise it once it knows who it talks to.
 // If zero or negative, there is no limit.
 func (c *Conn) SetReadLimit(n int64) {
 	c.mu.Lock()
@@ -183,7 +189,11 @@ func (c *Conn) lost(cause error) {
 	}
 	c.setEnded(&CloseError{Code: StatusAbnormalClosure, Local: cause == ErrCloseNow, Err: cause}) //nolint:errorlint // our own value
 	c.mu.Unlock()
-	c.shut(true)
+	if cause == ErrCloseNow { //nolint:errorlint // our own value
+		c.shut(atOnce)
+	} else {
+		c.shut(cutOff)
+	}
 }
 
 // maxDrain is how much of what a peer still sends is discarded before it is cut off, in bytes.
@@ -209,18 +219,19 @@ func (c *Conn) finish() {
 		}
 		n, err := c.nc.Read(buf)
 		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
-			c.shut(false)
+			c.shut(politely)
 			return
 		}
 		if err != nil {
 			break
 		}
 		total += n
+		c.watchIn(buf[:n])
 		c.mu.Lock()
 		c.m.Feed(buf[:n])
 		c.mu.Unlock()
 	}
-	c.shut(true)
+	c.shut(cutOff)
 }
 
 // settle does what is due when the connection has ended and nothing waits to be written. It reports whether that was to
@@ -234,7 +245,7 @@ func (c *Conn) settle() bool {
 	c.halfDone = c.halfDone || half
 	c.mu.Unlock()
 	if over {
-		c.shut(false)
+		c.shut(politely)
 	}
 	if nc, ok := c.nc.(interface{ CloseWrite() error }); ok && half {
 		// Say that nothing follows the close frame, and go on discarding: to close now would reset the
@@ -244,8 +255,17 @@ func (c *Conn) settle() bool {
 	return over
 }
 
-// shut closes the transport connection, once. cut: at once, whatever was not sent is lost.
-func (c *Conn) shut(cut bool) {
+// ending says how the transport connection is closed.
+type ending uint8
+
+const (
+	politely ending = iota // TLS says goodbye
+	atOnce                 // nobody waits for anything; the system sends on what it has
+	cutOff                 // what the system has not sent yet is lost: the peer does not take it
+)
+
+// shut closes the transport connection, once.
+func (c *Conn) shut(how ending) {
 	c.mu.Lock()
 	done := c.shutDone
 	c.shutDone = true
@@ -253,10 +273,14 @@ func (c *Conn) shut(cut bool) {
 	if done {
 		return
 	}
-	if cut {
-		abort(c.nc)
+	nc := c.nc
+	if how != politely {
+		nc = underTLS(nc)
 	}
-	_ = c.nc.Close()
+	if tcp, ok := nc.(*net.TCPConn); ok && how == cutOff {
+		_ = tcp.SetLinger(0)
+	}
+	_ = nc.Close()
 	select {
 	case c.reading <- struct{}{}: // who reads now lets go of it all by himself
 		c.in.release(c)

@@ -55,6 +55,9 @@ func (e *CloseError) Error() string {
 	return s
 }
 
+// Clean reports whether a close frame ended the connection, ours or the peer's.
+func (e *CloseError) Clean() bool { return e.Err == nil }
+
 // Unwrap returns e.Err.
 func (e *CloseError) Unwrap() error { return e.Err }
 

@@ -45,6 +45,8 @@ type Options struct {
 	Deflate *Deflate
 	// Budget bounds the memory that unfinished messages may hold together, over all connections that share it. If nil, nothing does.
 	Budget *Budget
+	// Trace is called at every step. If nil, it costs nothing.
+	Trace *Trace
 	// Logger takes what has no caller to be returned to. If nil, nothing is logged.
 	Logger *slog.Logger
 }
@@ -110,7 +112,14 @@ func (b *Budget) give(n int) {
 type settings struct {
 	Options
 	machine ws.Config
+	hooks   hooks
 	deflate *ws.DeflateOptions
+}
+
+// hooks are called by whoever reads.
+type hooks struct {
+	ping func(c *Conn, payload []byte)
+	pong func(c *Conn, payload []byte, rtt time.Duration)
 }
 
 func newSettings(o *Options) *settings {

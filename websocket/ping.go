@@ -16,9 +16,9 @@ type pinger struct {
 	timer   *time.Timer // nil: keepalive is off
 	due     bool        // timer runs for the answer, not for the next ping
 	sent    uint64      // the number of the last ping, which is its payload
-	keep    pinged      // the last keepalive ping
+	last    pinged      // the last ping
 	heard   uint64      // how often something came
-	before  uint64      // heard when keep was sent
+	before  uint64      // heard when the keepalive ping was sent
 	waiting []*pinged   // by whoever called Ping
 	latency time.Duration
 }
@@ -56,7 +56,7 @@ func (c *Conn) keepAlive() {
 	p := &c.ping
 	if !p.due {
 		p.due, p.before = true, p.heard
-		p.keep = c.queuePing()
+		c.queuePing()
 		p.timer.Reset(c.set.PingTimeout)
 		c.kickUnlock()
 		return
@@ -78,30 +78,40 @@ func (c *Conn) queuePing() pinged {
 	var payload [8]byte
 	binary.BigEndian.PutUint64(payload[:], c.ping.sent)
 	_ = c.m.Send(ws.OpPing, true, payload[:]) // cannot err: no close frame was sent
-	return pinged{number: c.ping.sent, at: time.Now()}
+	c.ping.last = pinged{number: c.ping.sent, at: time.Now()}
+	return c.ping.last
 }
 
 // handlePong takes an answer. A peer may answer only the latest of several pings (RFC 6455 section 5.5.3).
-func (p *pinger) handlePong(payload []byte) {
-	if len(payload) != 8 {
-		return // unsolicited
-	}
-	number := binary.BigEndian.Uint64(payload)
-	if number > p.sent {
-		return
+// It returns the round-trip time, or 0 if it answers none of ours.
+func (p *pinger) handlePong(payload []byte) (rtt time.Duration) {
+	number := pongNumber(payload)
+	if number == 0 || number > p.sent {
+		return 0 // unsolicited
 	}
 	now := time.Now()
-	if p.keep.number == number {
-		p.latency = now.Sub(p.keep.at)
+	if p.last.number == number {
+		rtt = now.Sub(p.last.at)
+		p.latency = rtt
 	}
 	p.waiting = slices.DeleteFunc(p.waiting, func(w *pinged) bool {
 		if w.number > number {
 			return false
 		}
-		p.latency = now.Sub(w.at)
-		w.answer <- p.latency
+		rtt = now.Sub(w.at)
+		p.latency = rtt
+		w.answer <- rtt
 		return true
 	})
+	return rtt
+}
+
+// pongNumber returns the number of the ping that a pong answers, or 0 if it is none of ours.
+func pongNumber(payload []byte) uint64 {
+	if len(payload) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(payload)
 }
 
 // Ping sends a ping, waits for its pong and returns the round-trip time. Somebody must be reading.

@@ -20,11 +20,14 @@ type inbound struct {
 	msg  []byte // the message that is being joined, or was returned last
 	held int    // bytes taken from the Budget for msg
 
-	open   bool           // a message is not done with
+	open   bool           // a message, or a frame if these are asked for, is not done with
+	inside bool           // frames of the message have been given out
 	typ    MessageType    // of that message
 	reader *messageReader // who reads it in pieces; nil: Read joins it in msg
 	piece  []byte         // what reader has not given out yet
 	last   bool           // piece ends the message
+
+	frameEnd bool // the last piece ended its frame
 }
 
 // release gives back what the connection borrowed.
@@ -55,14 +58,26 @@ func (in *inbound) done() { in.open, in.last, in.reader, in.piece = false, false
 // If ctx ends, Read returns its error and the connection is as before; the next Read goes on where this one stopped.
 // After the connection has ended, the error is a *CloseError. What is left of a message that Reader began is skipped.
 func (c *Conn) Read(ctx context.Context) (Message, error) {
+	r, err := c.read(ctx, true)
+	return r.Message, err
+}
+
+// received is a message, or a frame of one.
+type received struct {
+	Message
+	first, fin bool // it begins and ends its message
+}
+
+// read returns the next message, or the next frame of data.
+func (c *Conn) read(ctx context.Context, whole bool) (received, error) {
 	if err := c.lockRead(ctx); err != nil {
-		return Message{}, err
+		return received{}, err
 	}
 	defer c.unlockRead()
 	in := &c.in
 	if in.reader != nil {
 		if err := c.skip(ctx); err != nil {
-			return Message{}, err
+			return received{}, err
 		}
 	}
 	if !in.open {
@@ -71,25 +86,27 @@ func (c *Conn) Read(ctx context.Context) (Message, error) {
 	for {
 		if in.open { // more of a large message may be to come
 			if err := c.readAhead(ctx); err != nil {
-				return Message{}, err
+				return received{}, err
 			}
 		}
 		p, last, err := c.nextPiece(ctx)
 		if err != nil {
-			return Message{}, err
+			return received{}, err
 		}
-		if last && !in.open { // the usual case: the message is where it was read to
-			return Message{in.typ, p}, nil
+		end := last || !whole && in.frameEnd
+		if in.open || !end { // otherwise, which is the usual case, the message is where it was read to
+			in.open = true
+			if err := c.join(p); err != nil {
+				return received{}, err
+			}
+			p = in.msg
 		}
-		in.open = true
-		if err := c.join(p); err != nil {
-			return Message{}, err
-		}
-		if last {
-			in.open = false
+		if end {
 			c.set.Budget.give(in.held)
 			in.held = 0
-			return Message{in.typ, in.msg}, nil
+			r := received{Message{in.typ, p}, !in.inside, last}
+			in.open, in.inside = false, !last
+			return r, nil
 		}
 	}
 }
@@ -181,7 +198,7 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 		}
 		c.kickUnlock() // a pong may be due
 		if ok {
-			c.in.typ = MessageType(ev.Opcode)
+			c.in.typ, c.in.frameEnd = MessageType(ev.Opcode), ev.FrameEnd
 			return ev.Data, ev.MessageEnd, nil
 		}
 		if c.in.buf == nil {
@@ -196,8 +213,19 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 // handleUnlock handles what is no data. c.mu is held and let go.
 func (c *Conn) handleUnlock(ev ws.Event) error {
 	switch ev.Kind {
+	case ws.EventPing:
+		c.mu.Unlock()
+		if c.set.hooks.ping != nil {
+			c.set.hooks.ping(c, ev.Data)
+		}
+		return nil
 	case ws.EventPong:
-		c.ping.handlePong(ev.Data)
+		rtt := c.ping.handlePong(ev.Data)
+		c.mu.Unlock()
+		if c.set.hooks.pong != nil {
+			c.set.hooks.pong(c, ev.Data, rtt)
+		}
+		return nil
 	case ws.EventClose:
 		err := &CloseError{Code: ev.Code, Reason: ev.Reason}
 		c.setEnded(err)
@@ -230,6 +258,7 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 		}
 		n, err := c.nc.Read(buf)
 		if n > 0 {
+			c.watchIn(buf[:n])
 			c.mu.Lock()
 			if c.set.FrameRate > 0 || c.set.deflate != nil {
 				c.m.Advance(time.Now())
@@ -257,6 +286,13 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 		}
 		c.lost(err)
 		return c.ended()
+	}
+}
+
+// watchIn shows Trace what came, before the machine unmasks it.
+func (c *Conn) watchIn(p []byte) {
+	if t := c.taps[0]; t != nil {
+		t.Feed(p)
 	}
 }
 

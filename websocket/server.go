@@ -143,7 +143,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range open {
-		c.shut(true)
+		c.shut(cutOff)
 	}
 	return ctx.Err()
 }
@@ -174,8 +174,10 @@ func (s *Server) leave(ip netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count--
-	if s.perIP[ip]--; s.perIP[ip] <= 0 {
-		delete(s.perIP, ip)
+	if s.MaxConnsPerIP > 0 {
+		if s.perIP[ip]--; s.perIP[ip] == 0 {
+			delete(s.perIP, ip)
+		}
 	}
 	if s.empty != nil && s.count == 0 {
 		close(s.empty)

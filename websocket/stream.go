@@ -29,10 +29,3 @@ func underTLS(nc net.Conn) net.Conn {
 	}
 	return nc
 }
-
-// abort makes the Close that follows drop what was not sent: the system need not keep it for a peer that does not read.
-func abort(nc net.Conn) {
-	if tcp, ok := underTLS(nc).(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-}

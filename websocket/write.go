@@ -49,7 +49,7 @@ func (c *Conn) WriteUncompressed(ctx context.Context, t MessageType, p []byte) e
 
 // WritePrepared is Write for a message that goes to many connections.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
-	return c.send(ctx, outgoing{op: ws.Opcode(p.typ), fin: true, prepared: p.form(c.set.deflate != nil)})
+	return c.send(ctx, outgoing{op: ws.Opcode(p.typ), fin: true, prepared: p.form(c.deflate)})
 }
 
 // WriteJSON encodes v with encoding/json and sends it as a text message.
@@ -129,7 +129,7 @@ func (c *Conn) mayWait() bool { return c.set.WhenFull == WaitWhenFull }
 // direct reports whether the payload can be written from where it is: a server's, large, in one uncompressed frame.
 func (c *Conn) direct(o *outgoing) bool {
 	return len(o.data) >= directSize && c.role == ws.Server && o.fin && o.op != ws.OpContinuation &&
-		(o.plain || c.set.deflate == nil) && !c.out.writing
+		(o.plain || !c.deflate) && !c.out.writing
 }
 
 // waitUnlock waits until the frame may be queued. It returns with c.mu held, or with an error and c.mu let go.
@@ -139,6 +139,9 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 		case c.err != nil:
 			defer c.mu.Unlock()
 			return c.err
+		case ctx.Err() != nil:
+			c.mu.Unlock()
+			return ctx.Err()
 		case c.out.stream != o.from && c.out.stream != nil && !o.op.IsControl():
 			// A message in fragments is going out; only its own may follow.
 		case c.queued() == 0 || c.queued()+o.size() <= c.set.WriteQueue:
@@ -187,7 +190,7 @@ func (c *Conn) kickUnlock() {
 func (c *Conn) writeUnlock(ctx context.Context, payload []byte, wait bool) error {
 	c.out.writing = true
 	for range maxRounds {
-		buf := c.takeUnlock(len(payload))
+		buf := c.takeUnlock(payload)
 		n, err := c.tryWrite(buf, payload)
 		a, b := rest(buf, payload, n)
 		if wait && err == nil {
@@ -207,7 +210,7 @@ func (c *Conn) writeUnlock(ctx context.Context, payload []byte, wait bool) error
 		}
 		c.mu.Lock()
 	}
-	go c.writeOut(c.takeUnlock(0))
+	go c.writeOut(c.takeUnlock(nil))
 	return nil
 }
 
@@ -220,11 +223,15 @@ func rest(a, b []byte, n int) (restA, restB []byte) {
 }
 
 // takeUnlock takes what is queued. c.mu is held and let go.
-func (c *Conn) takeUnlock(payload int) []byte {
+func (c *Conn) takeUnlock(payload []byte) []byte {
 	buf := c.m.Take(c.out.spare)
 	c.out.spare = nil
-	c.out.taken = len(buf) + payload
+	c.out.taken = len(buf) + len(payload)
 	c.mu.Unlock()
+	if t := c.taps[1]; t != nil {
+		t.Feed(buf)
+		t.Feed(payload)
+	}
 	return buf
 }
 
@@ -338,7 +345,7 @@ func (c *Conn) writeOut(p []byte) {
 			return
 		}
 		c.mu.Lock()
-		p = c.takeUnlock(0)
+		p = c.takeUnlock(nil)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/duplex-go/duplex/internal/realip"
 	"github.com/duplex-go/duplex/websocket"
 )
 
@@ -92,7 +93,7 @@ type handler = func(ctx context.Context, c *websocket.Conn) error
 // logged is handle with an event when a connection opens and one when it ends.
 func (s *site) logged(path string, handle handler) handler {
 	return func(ctx context.Context, c *websocket.Conn) (err error) {
-		log := s.log.With("path", path, "from", websocket.Request(ctx).RemoteAddr)
+		log := s.log.With("path", path, "from", s.client(websocket.Request(ctx)))
 		log.Info("websocket opened", "subprotocol", c.Subprotocol())
 		opened := time.Now()
 		defer func() {
@@ -100,6 +101,14 @@ func (s *site) logged(path string, handle handler) handler {
 		}()
 		return handle(ctx, c)
 	}
+}
+
+// client is where a request came from: the address that the trusted proxies tell of, or else the peer's, with its port.
+func (s *site) client(r *http.Request) string {
+	if len(s.proxies) == 0 {
+		return r.RemoteAddr
+	}
+	return realip.Client(r, s.proxies).String()
 }
 
 // ending says how a connection ended, as attributes.
@@ -129,7 +138,7 @@ func (s *site) observe(w http.ResponseWriter, r *http.Request) (http.ResponseWri
 			return
 		}
 		s.log.Log(r.Context(), level, "request", "status", watched.status, "method", r.Method, "path", r.URL.Path,
-			"query", safeQuery(r.URL.RawQuery), "from", r.RemoteAddr, "agent", r.UserAgent(),
+			"query", safeQuery(r.URL.RawQuery), "from", s.client(r), "agent", r.UserAgent(),
 			"took", time.Since(began).Round(time.Microsecond))
 	}
 }

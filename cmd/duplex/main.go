@@ -1,12 +1,15 @@
 // Command duplex is the library at work: a server that a newcomer starts with one command, and tools beside it.
 //
 //	duplex serve      serve pages and WebSocket on one port
+//	duplex connect    talk to a WebSocket server, by hand or from a script
+//	duplex listen     the server's half, for tests and learning
 //	duplex version    print the version
 package main
 
 // This file holds the root command. Each subcommand has its own file.
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -16,10 +19,16 @@ import (
 )
 
 func main() {
-	if err := newRootCommand().Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "duplex: "+err.Error())
-		os.Exit(1)
+	err := newRootCommand().Execute()
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "duplex: "+escape(err.Error(), true))
+	var exit *exitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.code)
+	}
+	os.Exit(1)
 }
 
 func newRootCommand() *cobra.Command {
@@ -30,7 +39,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors:     true, // main prints it
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newServeCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newConnectCommand(), newListenCommand(), newVersionCommand())
 	return root
 }
 

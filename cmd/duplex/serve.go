@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/duplex-go/duplex/proto/ws"
 )
 
 // The limits on a client that has not said yet what it wants, and on the way out.
@@ -108,6 +110,11 @@ func (f *serveFlags) parse(stderr io.Writer) (siteOptions, *tls.Config, error) {
 		return opts, nil, fmt.Errorf("--log-level %q is not debug, info, warn or error", f.logLevel)
 	}
 	opts.log = newLogger(stderr, level)
+	for _, origin := range f.origins {
+		if !ws.CheckOriginPattern(origin) {
+			return opts, nil, fmt.Errorf("--origin %q is not an origin such as https://good.com or https://*.good.com, nor *", origin)
+		}
+	}
 	for _, text := range f.proxies {
 		prefix, err := parseNetwork(text)
 		if err != nil {

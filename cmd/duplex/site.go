@@ -52,6 +52,7 @@ type siteOptions struct {
 type site struct {
 	web     *web.Site
 	places  map[string]*place
+	proxies []netip.Prefix
 	started time.Time
 	log     *slog.Logger
 }
@@ -69,7 +70,7 @@ func newSite(o siteOptions) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{web: files, places: map[string]*place{}, started: time.Now(), log: o.log}
+	s := &site{web: files, places: map[string]*place{}, proxies: o.proxies, started: time.Now(), log: o.log}
 	base := o.accept()
 	patient := base // for the echo, which may be used to measure
 	base.FrameRate = maxFrameRate

@@ -4,9 +4,12 @@ package game
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/duplex-go/duplex/websocket"
 )
 
 func TestPlayNeedsAStart(t *testing.T) {
@@ -138,4 +141,48 @@ func tiles(b Board) (n int) {
 		}
 	}
 	return n
+}
+
+func TestHandle(t *testing.T) {
+	var s Server
+	ws := &websocket.Server{Handle: s.Handle}
+	srv := httptest.NewServer(ws)
+	defer srv.Close()
+	ctx := t.Context()
+	c, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(srv.URL, "http")+"?seed=7", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow() //nolint:errcheck // closed before, if all went well
+	twin := New(7)
+	for _, msg := range []string{`"success"`, "0", `"1"`, "2", "3", "2", `"success"`, "0"} {
+		if err := c.Write(ctx, websocket.Text, []byte(msg)); err != nil {
+			t.Fatal(err)
+		}
+		var got State
+		if err := c.ReadJSON(ctx, &got); err != nil {
+			t.Fatal(err)
+		}
+		if want, err := twin.Play([]byte(msg)); got != want || err != nil {
+			t.Errorf("%s: %+v, want %+v", msg, got, want)
+		}
+	}
+	for _, bad := range []struct {
+		typ  websocket.MessageType
+		text string
+	}{{websocket.Text, "up"}, {websocket.Binary, "0"}} {
+		if err := c.Write(ctx, bad.typ, []byte(bad.text)); err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]string
+		if err := c.ReadJSON(ctx, &got); err != nil || got["error"] == "" {
+			t.Errorf("%v %s: %v, %v", bad.typ, bad.text, got, err)
+		}
+	}
+	if n := s.Messages.Load(); n != 10 {
+		t.Errorf("%d messages counted, want 10", n)
+	}
+	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
 }

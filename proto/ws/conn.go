@@ -4,6 +4,7 @@ package ws
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -96,7 +97,8 @@ type Conn struct {
 	left   int64  // bytes of the frame's payload still to come
 	pos    int    // of the next payload byte in the masking key
 	ctl    []byte // payload of a control frame that came in pieces
-	limit  int64
+	limit  int64  // what SetReadLimit set, for the frames to come
+	max    int64  // bytes that the message may have as far as this frame goes
 	opcode Opcode // of the message that is coming; OpContinuation: none
 	size   int64  // bytes of it so far, inflated
 	frames int    // of it so far
@@ -124,7 +126,8 @@ type rates struct {
 
 // New returns a Conn at the moment after the opening handshake. params is nil unless permessage-deflate was agreed.
 func New(role Role, cfg *Config, params *DeflateParams) *Conn {
-	c := &Conn{cfg: cfg, role: role, limit: cfg.ReadLimit}
+	c := &Conn{cfg: cfg, role: role}
+	c.SetReadLimit(cfg.ReadLimit)
 	if params == nil {
 		return c
 	}
@@ -138,8 +141,13 @@ func New(role Role, cfg *Config, params *DeflateParams) *Conn {
 	return c
 }
 
-// SetReadLimit sets the limit for messages that begin from now on, in bytes after inflating; 0 or less: no limit.
-func (c *Conn) SetReadLimit(n int64) { c.limit = n }
+// SetReadLimit sets the limit for messages from the next frame on, in bytes after inflating; 0 or less: no limit.
+func (c *Conn) SetReadLimit(n int64) {
+	if n <= 0 {
+		n = math.MaxInt64
+	}
+	c.limit = n
+}
 
 // Advance tells c the time, for the limits per second. A driver calls it before Feed; where Config sets no
 // limit per second it need not.

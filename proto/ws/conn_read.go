@@ -2,7 +2,10 @@ package ws
 
 // This file holds the way of a byte from the peer to an Event.
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Feed gives c bytes from the peer. c unmasks them in place and holds on to p until Next has returned false;
 // by then it has copied what it still needs, so that p can be used again.
@@ -154,23 +157,32 @@ func (c *Conn) startData() (Event, outcome) {
 	if c.frames++; c.cfg.MaxFragments > 0 && c.frames > c.cfg.MaxFragments {
 		return c.fail(StatusPolicyViolation, "message of more than "+strconv.Itoa(c.cfg.MaxFragments)+" fragments")
 	}
-	// A frame that would break the limit is refused by its header. Compressed bytes are held to the limit too,
-	// with room for what stored and empty blocks add, so that blocks that hold nothing do not go on for ever.
-	size, limit := c.size, c.limit
-	if c.compressed() {
-		size = c.inflate.taken
-		limit += limit/8 + 1024
+	// A frame that would break the limit is refused by its header.
+	c.max = c.limit
+	room := c.max - c.size
+	if c.compressed() && room >= 0 {
+		room = c.maxDeflated() - c.inflate.taken
 		c.inflate.taken += c.left
 	}
-	if c.limit > 0 && c.left > limit-size {
+	if c.left > room {
 		return c.tooBig()
 	}
 	c.phase = inData
 	return Event{}, goOn
 }
 
+// maxDeflated returns how many compressed bytes the message may have so far. They are held to the limit too, with room for
+// what stored blocks and flushes add, so that blocks that hold nothing do not go on for ever.
+func (c *Conn) maxDeflated() int64 {
+	n := c.max
+	if more := n/8 + 16*int64(c.frames) + 1024; more <= math.MaxInt64-n {
+		n += more
+	}
+	return n
+}
+
 func (c *Conn) tooBig() (Event, outcome) {
-	return c.fail(StatusMessageTooBig, "message exceeds the limit of "+strconv.FormatInt(c.limit, 10)+" bytes")
+	return c.fail(StatusMessageTooBig, "message exceeds the limit of "+strconv.FormatInt(c.max, 10)+" bytes")
 }
 
 // stepData takes payload of a data frame.
@@ -199,15 +211,23 @@ func (c *Conn) stepData() (Event, outcome) {
 // stepInflate takes payload that the inflater has not put out yet.
 func (c *Conn) stepInflate() (Event, outcome) {
 	p, more, err := c.inflate.next()
-	if err != nil {
-		return c.fail(StatusInvalidFramePayloadData, "compressed message: "+err.Error())
+	size, rate := c.max-c.size, int64(math.MaxInt64)
+	if c.cfg.InflateRate > 0 {
+		rate = c.cfg.InflateRate - c.rates.inflated
 	}
 	c.rates.inflated += int64(len(p))
-	if c.cfg.InflateRate > 0 && c.rates.inflated > c.cfg.InflateRate {
+	if over := int64(len(p)) > min(size, rate); over || err != nil {
+		// However it was cut, a message fails for what comes first in it: so what comes before is looked at first.
+		if ev, st := c.data(p[:min(int64(len(p)), size, rate)], false); ev.Kind == EventFail {
+			return ev, st
+		}
+		switch {
+		case !over:
+			return c.fail(StatusInvalidFramePayloadData, "compressed message: "+err.Error())
+		case size <= rate:
+			return c.tooBig()
+		}
 		return c.fail(StatusPolicyViolation, "more than "+strconv.FormatInt(c.cfg.InflateRate, 10)+" inflated bytes in a second")
-	}
-	if c.limit > 0 && int64(len(p)) > c.limit-c.size {
-		return c.tooBig()
 	}
 	if !more {
 		c.phase = inData

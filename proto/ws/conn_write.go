@@ -78,6 +78,14 @@ func (c *Conn) checkSend(op Opcode, fin bool, n int) error {
 	return nil
 }
 
+// checkMessage is checkSend for a message in one frame.
+func (c *Conn) checkMessage(op Opcode, n int) error {
+	if op != OpText && op != OpBinary {
+		return ErrOpcode
+	}
+	return c.checkSend(op, true, n)
+}
+
 // startFragment keeps which message is going out in fragments.
 func (c *Conn) startFragment(op Opcode, fin, deflate bool) {
 	if op != OpContinuation {
@@ -91,7 +99,7 @@ func (c *Conn) startFragment(op Opcode, fin, deflate bool) {
 // SendHeader queues the header of an uncompressed message in one frame, for a driver that then writes what Take returns
 // and, right behind it, the n bytes of payload from where they are. Only a Server can: a Client masks.
 func (c *Conn) SendHeader(op Opcode, n int) error {
-	if err := c.checkSend(op, true, n); err != nil {
+	if err := c.checkMessage(op, n); err != nil {
 		return err
 	}
 	c.putPong()
@@ -156,7 +164,10 @@ func (c *Conn) putPong() {
 func (c *Conn) Queued() int {
 	n := len(c.out)
 	if c.pongDue {
-		n += MaxHeaderSize + len(c.pong)
+		n += 2 + len(c.pong)
+		if c.role == Client {
+			n += 4
+		}
 	}
 	return n
 }

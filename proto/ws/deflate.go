@@ -67,7 +67,7 @@ func takeCompressor(level int) *compressor {
 
 func (z *compressor) release(level int) {
 	if cap(z.buf) > maxPooled {
-		return
+		z.buf = nil
 	}
 	if z.w != nil {
 		z.w.ResetDict(z, nil) // forget the connection's bytes

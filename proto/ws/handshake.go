@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3 demands it; nothing rests on its strength
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -54,17 +55,16 @@ func CheckHead(target, host string, header Fields) *Refusal {
 		return refuse(400, "request target is not a path")
 	}
 	path, _, _ := strings.Cut(target, "?")
-	path = strings.ToLower(path)
-	if strings.Contains(path, "%00") {
+	path, err := url.PathUnescape(path)
+	switch {
+	case err != nil:
+		return refuse(400, "malformed escape in the path")
+	case strings.IndexByte(path, 0) >= 0:
 		return refuse(400, "NUL in the path")
-	}
-	for segment := range strings.SplitSeq(strings.ReplaceAll(path, "%2e", "."), "/") {
-		if segment == ".." {
-			return refuse(400, "\"..\" in the path")
-		}
-	}
-	if host == "" {
-		return refuse(400, "no Host")
+	case slices.Contains(strings.FieldsFunc(path, isSlash), ".."):
+		return refuse(400, "\"..\" in the path")
+	case !isHost(host):
+		return refuse(400, "no Host, or one that is none")
 	}
 	lines, bytes := 0, 0
 	for name, values := range header {
@@ -82,6 +82,12 @@ func CheckHead(target, host string, header Fields) *Refusal {
 	}
 	return nil
 }
+
+// isSlash reports whether r parts the segments of a path, if only for some.
+func isSlash(r rune) bool { return r == '/' || r == '\\' }
+
+// isHost reports whether s can be the value of Host: not empty, and nothing that would end the host in an address.
+func isHost(s string) bool { return s != "" && fieldText(s) && !strings.ContainsAny(s, " \t/\\?#@") }
 
 // IsUpgrade reports whether the request asks for WebSocket, rightly or wrongly.
 func IsUpgrade(header Fields) bool {
@@ -178,8 +184,14 @@ func Choose(header Fields, subprotocols []string, deflate *DeflateOptions) (a Ag
 }
 
 // AppendResponse appends the head of the response that accepts the handshake (RFC 6455 section 4.2.2). extra holds further fields;
-// the error tells of one that cannot stand there.
+// the error tells of what cannot stand there.
 func AppendResponse(b []byte, key string, a Agreement, extensions string, extra Fields) ([]byte, error) {
+	if a.Subprotocol != "" && !isToken(a.Subprotocol) {
+		return b, fmt.Errorf("ws: subprotocol %q is no token", a.Subprotocol)
+	}
+	if !fieldText(extensions) {
+		return b, fmt.Errorf("ws: extensions %q hold a byte that no header value may hold", extensions)
+	}
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = append(b, AcceptKey(key)...)
 	if a.Subprotocol != "" {
@@ -191,12 +203,11 @@ func AppendResponse(b []byte, key string, a Agreement, extensions string, extra 
 		b = append(b, extensions...)
 	}
 	b = append(b, "\r\n"...)
-	b, err := appendFields(b, extra)
-	return append(b, "\r\n"...), err
+	return appendFields(b, extra)
 }
 
 // reserved are the fields that the handshake writes itself.
-var reserved = []string{"Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
+var reserved = []string{"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
 
 // CheckFields returns an error if one of f cannot stand in a handshake: a name that is no token or that the handshake writes
 // itself, a value with control characters or anything outside ASCII.
@@ -218,6 +229,7 @@ func CheckFields(f Fields) error {
 	return nil
 }
 
+// appendFields appends f and the end of the head.
 func appendFields(b []byte, f Fields) ([]byte, error) {
 	if err := CheckFields(f); err != nil {
 		return b, err
@@ -227,7 +239,7 @@ func appendFields(b []byte, f Fields) ([]byte, error) {
 			b = append(append(append(append(b, name...), ": "...), v...), "\r\n"...)
 		}
 	}
-	return b, nil
+	return append(b, "\r\n"...), nil
 }
 
 // CheckSubprotocols returns an error for a subprotocol that is no token or stands twice (RFC 6455 section 4.1).

@@ -27,10 +27,8 @@ func AppendRequest(b []byte, o *Offer) ([]byte, error) {
 	if err := CheckSubprotocols(o.Subprotocols); err != nil {
 		return b, err
 	}
-	for _, s := range []string{o.Target, o.Host} {
-		if s == "" || !fieldText(s) || strings.ContainsAny(s, " \t") {
-			return b, errors.New("ws: the address holds a byte that no request may hold")
-		}
+	if !strings.HasPrefix(o.Target, "/") || !fieldText(o.Target) || strings.ContainsAny(o.Target, " \t#") || !isHost(o.Host) {
+		return b, errors.New("ws: the address is none, or holds a byte that no request may hold")
 	}
 	b = append(b, "GET "+o.Target+" HTTP/1.1\r\nHost: "+o.Host+
 		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+o.Key+"\r\n"...)
@@ -40,8 +38,7 @@ func AppendRequest(b []byte, o *Offer) ([]byte, error) {
 	if o.Deflate != nil {
 		b = append(b, "Sec-WebSocket-Extensions: "+offerDeflate(o.Deflate)+"\r\n"...)
 	}
-	b, err := appendFields(b, o.Header)
-	return append(b, "\r\n"...), err
+	return appendFields(b, o.Header)
 }
 
 // CheckResponse checks the server's answer to o (RFC 6455 section 4.1).

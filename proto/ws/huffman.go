@@ -43,8 +43,8 @@ func (e prefixEntry) follow(b uint64, index uint) uint {
 }
 
 // Sizes of the three alphabets and of their tables. A longer index decodes more codes with one lookup and takes
-// longer to fill. The tables are as large as the worst code of 15 bits makes them, subtables included: for
-// 288 symbols and 10 bits that is 1334, for 32 symbols and 8 bits 402 (zlib's examples/enough.c counts the same).
+// longer to fill. The tables are as large as the worst code of 15 bits makes them, subtables included: for 286 symbols
+// and an index of 10 bits that is 1332 entries, for 30 symbols and 8 bits 400, as zlib's examples/enough.c counts them.
 const (
 	maxSymbols  = 288 // of any alphabet; the fixed codes have two more than may be used
 	litSymbols  = 286 // literals, end of block and lengths that a dynamic block may use
@@ -60,8 +60,8 @@ const (
 )
 
 type (
-	litTable  [1334]prefixEntry
-	distTable [402]prefixEntry
+	litTable  [1332]prefixEntry
+	distTable [400]prefixEntry
 	preTable  [1 << preBits]prefixEntry
 )
 
@@ -72,7 +72,7 @@ var (
 	preMeaning  = makePreMeaning()
 )
 
-// The codes of blocks with fixed Huffman codes: RFC 1951, section 3.2.6.
+// The tables of blocks with fixed Huffman codes, which nobody writes to: RFC 1951, section 3.2.6.
 var fixedLit, fixedDist = makeFixed()
 
 func makeLitMeaning() (m [maxSymbols]prefixEntry) {

@@ -138,10 +138,10 @@ func TestBuildPrefix(t *testing.T) {
 	var dist distTable
 	check(lit[:], litBits, widest(litSymbols, 1, 1, 1, 2, 1, 3, 245, 11, 17, 12, 1, 13, 16, 14, 4, 15), litMeaning[:])
 	check(dist[:], distBits, widest(distSymbols, 1, 1, 1, 2, 1, 3, 1, 4, 1, 5, 13, 9, 5, 10, 1, 11, 1, 12, 1, 13, 4, 15), distMeaning[:])
-	if lit[1331] == 0 || lit[1332] != 0 || dist[399] == 0 || dist[400] != 0 {
-		t.Error("the widest codes of 286 and 30 symbols should take 1332 and 400 entries")
+	if lit[len(lit)-1] == 0 || dist[len(dist)-1] == 0 {
+		t.Error("the widest codes should need the last entries of their tables")
 	}
-	for range 3000 {
+	for range 500 {
 		check(lit[:], litBits, randomCode(r, litSymbols, 256), litMeaning[:])
 		check(dist[:], distBits, randomCode(r, distSymbols, 0), distMeaning[:])
 	}
@@ -202,9 +202,10 @@ func (w *bitWriter) symbols(r *rand.Rand, lit, dist []uint8, seen []byte) []byte
 
 // Blocks of every kind, with codes that no compressor makes.
 func TestInflateRandomBlocks(t *testing.T) {
-	for seed := range uint64(400) {
+	prose := text(40_000)
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		history := text(r.IntN(2) * r.IntN(40_000))
+		history := prose[:r.IntN(2)*r.IntN(len(prose))]
 		payload, want := randomBlocks(r, history)
 		out, err := inflateCuts(t, payload, history, maxWindow)
 		if err != nil || !bytes.Equal(out, want) {
@@ -216,13 +217,10 @@ func TestInflateRandomBlocks(t *testing.T) {
 
 // Damaged messages are treated as compress/flate treats them.
 func TestInflateDamaged(t *testing.T) {
-	rounds := 3000
-	if testing.Short() {
-		rounds = 300
-	}
-	for seed := range uint64(rounds) {
+	prose := text(500)
+	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		history := text(r.IntN(2) * 500)
+		history := prose[:r.IntN(2)*len(prose)]
 		payload, _ := randomBlocks(r, history)
 		if seed%2 == 0 {
 			payload = deflateWith(t, stdWriter(r.IntN(9)), jsonMessage(int(seed)))[0]

@@ -35,7 +35,11 @@ func OriginAllowed(origin string, secure bool, host string, patterns []string) b
 // CheckOriginPattern reports whether s can be a pattern for OriginAllowed.
 func CheckOriginPattern(s string) bool {
 	p, ok := parseOrigin(s)
-	return s == "*" || ok && !strings.Contains(strings.TrimPrefix(p.host, "*."), "*")
+	rest, wild := strings.CutPrefix(p.host, "*.")
+	if wild && (rest == "" || rest[0] == '.' || rest[0] == ':') {
+		return false
+	}
+	return s == "*" || ok && !strings.Contains(rest, "*")
 }
 
 // site is an origin: a scheme and a host, with its port unless that is the scheme's default.

@@ -43,7 +43,7 @@ func (c *Conn) SendPrepared(p *Prepared) error {
 	if c.role == Client {
 		return c.Send(p.op, true, p.data)
 	}
-	if err := c.checkSend(p.op, true, len(p.data)); err != nil {
+	if err := c.checkMessage(p.op, len(p.data)); err != nil {
 		return err
 	}
 	c.putPong()

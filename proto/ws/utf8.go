@@ -25,9 +25,10 @@ func (u *utf8Check) ok(p []byte) bool {
 			u.n = 0
 		}
 	}
-	if utf8.Valid(p) { // no slower than memory for ASCII
+	if len(p) == 0 {
 		return true
 	}
+	// What may be the start of a character at the end waits for more; what stands before it must be whole.
 	cut := len(p)
 	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
 		if tail := p[len(p)-i:]; utf8.RuneStart(tail[0]) {
@@ -38,7 +39,7 @@ func (u *utf8Check) ok(p []byte) bool {
 		}
 	}
 	u.n = uint8(copy(u.open[:], p[cut:])) //nolint:gosec // at most 3
-	return utf8.Valid(p[:cut])
+	return utf8.Valid(p[:cut])            // no slower than memory for ASCII
 }
 
 // whole reports whether the text ends where a character does, and readies u for the next text.

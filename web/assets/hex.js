@@ -7,14 +7,14 @@ export function parseHex(text) {
   return Uint8Array.from({ length: digits.length / 2 }, (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
-// dumpHex writes at most the first 256 bytes, sixteen a line, with what they are in ASCII.
+// dumpHex writes at most the first 256 bytes, eight a line, which fits a phone, with what they are in ASCII.
 export function dumpHex(data) {
   const lines = [];
-  for (let at = 0; at < Math.min(data.length, 256); at += 16) {
-    const row = [...data.subarray(at, Math.min(at + 16, 256))];
+  for (let at = 0; at < Math.min(data.length, 256); at += 8) {
+    const row = [...data.subarray(at, Math.min(at + 8, 256))];
     const hex = row.map((b) => b.toString(16).padStart(2, "0")).join(" ");
     const text = row.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : ".")).join("");
-    lines.push(data.length <= 8 ? `${hex}  ${text}` : `${hex.padEnd(47)}  ${text}`);
+    lines.push(data.length <= 8 ? `${hex}  ${text}` : `${hex.padEnd(23)}  ${text}`);
   }
   if (data.length > 256) lines.push("…");
   return lines.join("\n");

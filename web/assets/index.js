@@ -42,9 +42,9 @@ $("say").addEventListener("submit", (event) => {
 // The counts.
 
 function upFor(seconds) {
-  const [d, h, m, s] = [seconds / 86400, (seconds / 3600) % 24, (seconds / 60) % 60, seconds % 60].map(Math.floor);
-  if (d > 0) return `${d} d ${h} h`;
-  return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s} s` : `${s} s`;
+  const [days, hours] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600)];
+  const [minutes, rest] = [seconds / 60 % 60, seconds % 60].map((n) => String(Math.floor(n)).padStart(2, "0"));
+  return days > 0 ? `${days} d ${hours % 24} h` : `${hours}:${minutes}:${rest}`;
 }
 
 async function count() {
@@ -61,7 +61,7 @@ async function count() {
   $("n-uptime").textContent = stats ? upFor(stats.uptime_seconds) : "–";
   for (const node of document.querySelectorAll("[data-count]")) {
     const n = stats ? node.dataset.count.split(" ").reduce((sum, path) => sum + stats.paths[path].connections, 0) : 0;
-    node.textContent = n === 0 ? "" : n === 1 ? t("1 connected now") : t("{0} connected now", number.format(n));
+    node.textContent = n === 0 ? "" : t("{0} connected", number.format(n));
   }
 }
 
