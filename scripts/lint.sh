@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 version=v2.15.0
 
+shopt -s nullglob
 status=0
 for mod in go.mod */go.mod; do
 	dir=$(dirname "$mod")

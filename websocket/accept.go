@@ -143,7 +143,7 @@ func refuse(w http.ResponseWriter, bad *ws.Refusal) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	if bad.Version {
 		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade, close")
+		h["Connection"] = []string{"close", "Upgrade"} // net/http only heeds a first value of "close"
 		h.Set("Sec-WebSocket-Version", "13")
 	}
 	if bad.Allow {

@@ -238,11 +238,11 @@ func TestAttack_H06_Extensions(t *testing.T) {
 			"__proto__; toString=1":                       101,
 			strings.Repeat("a,", 4000):                    101,
 			strings.Repeat("a;b,", 2000):                  101,
-			strings.Repeat("permessage-deflate;x,", 380):  101,
-			strings.Repeat("a,", 5000):                    431,
-			"x-webkit-deflate-frame":                      101,
-			"permessage-bzip2":                            101,
-			"PERMESSAGE-DEFLATE":                          101,
+			strings.Repeat("permessage-deflate;x,", 380): 101,
+			strings.Repeat("a,", 5000):                   431,
+			"x-webkit-deflate-frame":                     101,
+			"permessage-bzip2":                           101,
+			"PERMESSAGE-DEFLATE":                         101,
 		} {
 			resp := a.quick(request("/", "Sec-WebSocket-Extensions: "+value), status)
 			if got := resp.Header.Get("Sec-Websocket-Extensions"); got != "" {

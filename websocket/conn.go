@@ -3,6 +3,7 @@ package websocket
 // This file holds the connection: its parts, who owns which, and how it ends.
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -204,16 +205,14 @@ const maxDrain = 16 << 20
 func (c *Conn) finish() {
 	_ = c.nc.SetReadDeadline(past) // whoever reads gives way
 	c.reading <- struct{}{}        // for good: after the end nobody else reads
-	c.in.release(c)
 	_ = c.nc.SetReadDeadline(c.closeBy)
 	buf := getBuffer(smallBuffer)
 	defer putBuffer(buf)
 	for total := 0; total < maxDrain; {
 		c.mu.Lock()
-		for ok := true; ok; {
-			_, ok = c.m.Next()
-		}
+		c.useUp()
 		c.mu.Unlock()
+		c.in.release(c)
 		if c.settle() {
 			return
 		}
@@ -221,6 +220,11 @@ func (c *Conn) finish() {
 		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
 			c.shut(politely)
 			return
+		}
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() && time.Now().Before(c.closeBy) {
+			_ = c.nc.SetReadDeadline(c.closeBy) // a context of a Read ended just now, and moved our deadline
+			continue
 		}
 		if err != nil {
 			break
@@ -232,6 +236,14 @@ func (c *Conn) finish() {
 		c.mu.Unlock()
 	}
 	c.shut(cutOff)
+}
+
+// useUp has the machine go through what it was fed, after the end, when nobody wants to know what it meant. The machine works on the bytes
+// where they lie: a buffer may be given back only after this. c.mu is held.
+func (c *Conn) useUp() {
+	for ok := true; ok; {
+		_, ok = c.m.Next()
+	}
 }
 
 // settle does what is due when the connection has ended and nothing waits to be written. It reports whether that was to
@@ -283,6 +295,9 @@ func (c *Conn) shut(how ending) {
 	_ = nc.Close()
 	select {
 	case c.reading <- struct{}{}: // who reads now lets go of it all by himself
+		c.mu.Lock()
+		c.useUp()
+		c.mu.Unlock()
 		c.in.release(c)
 		<-c.reading
 	default:

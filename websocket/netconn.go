@@ -49,9 +49,9 @@ func (n *netConn) Read(p []byte) (int, error) {
 			}
 			n.r = r
 		}
-		n.r.(*messageReader).ctx = ctx //nolint:forcetypeassert // Reader returns nothing else
+		n.r.(*messageReader).ctx = ctx //nolint:errcheck,forcetypeassert // Reader returns nothing else
 		m, err := n.r.Read(p)
-		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
+		if err == io.EOF {
 			n.r = nil
 			if m == 0 {
 				continue

@@ -76,7 +76,7 @@ func (d *dialer) tunnel(ctx context.Context, dial netDial, via *url.URL, to stri
 		if err != nil {
 			return nil, err
 		}
-		nc, err := socks.(proxy.ContextDialer).DialContext(ctx, "tcp", to)
+		nc, err := socks.(proxy.ContextDialer).DialContext(ctx, "tcp", to) //nolint:errcheck,forcetypeassert // SOCKS5 returns nothing else
 		if err != nil {
 			return nil, fmt.Errorf("proxy %s: %w", via.Redacted(), err)
 		}
@@ -111,7 +111,7 @@ func connectThrough(ctx context.Context, nc net.Conn, via *url.URL, to string) (
 	if _, err := io.WriteString(nc, head+"\r\n"); err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}
-	br, resp, err := readResponse(nc, http.MethodConnect)
+	br, resp, err := readResponse(nc, http.MethodConnect) //nolint:bodyclose // the tunnel is its body
 	if err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}

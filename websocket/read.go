@@ -186,6 +186,7 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 		c.mu.Lock()
 		if c.err != nil {
 			defer c.mu.Unlock()
+			c.useUp()
 			c.in.release(c)
 			return nil, false, c.err
 		}
@@ -229,6 +230,7 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 	case ws.EventClose:
 		err := &CloseError{Code: ev.Code, Reason: ev.Reason}
 		c.setEnded(err)
+		c.useUp()
 		c.kickUnlock()
 		c.in.release(c)
 		if c.role == ws.Client {
@@ -241,6 +243,7 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 		err := &CloseError{Code: ev.Code, Reason: ev.Reason, Local: true}
 		c.failed = true
 		c.setEnded(err)
+		c.useUp()
 		c.kickUnlock()
 		c.in.release(c)
 		go c.finish()

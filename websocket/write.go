@@ -198,6 +198,7 @@ func (c *Conn) writeUnlock(ctx context.Context, payload []byte, wait bool) error
 		}
 		if err != nil {
 			c.lost(err)
+			c.shut(cutOff) // also if it had ended before: nothing can be said any more
 			return c.ended()
 		}
 		if len(a)+len(b) > 0 {
@@ -333,6 +334,7 @@ func (c *Conn) writeOut(p []byte) {
 			n, err := c.blockingWrite(context.Background(), left)
 			if err != nil {
 				c.lost(err)
+				c.shut(cutOff)
 				return
 			}
 			left = left[n:]
