@@ -34,7 +34,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 bench: ## benchmarks with allocations (BENCH=Echo)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-check: fmt-check vet arch lint cross ## everything but the tests
+check: fmt-check vet arch lint cross race ## all that must be clean before a commit
 
 fmt: ## format the code
 	gofmt -s -w $(MODULES)

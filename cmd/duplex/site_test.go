@@ -126,6 +126,19 @@ func (s *testSite) raw(t *testing.T, request string) (status int, closed bool, b
 	return res.StatusCode, err != nil && (!ok || !timeout.Timeout()), string(text)
 }
 
+// logOf returns the log once it holds a text: a request is logged after it was answered.
+func (s *testSite) logOf(t *testing.T, text string) string {
+	t.Helper()
+	for range 200 {
+		if log := s.log.String(); strings.Contains(log, text) {
+			return log
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nothing is logged with %s: %s", text, s.log)
+	return ""
+}
+
 func expectText(t *testing.T, c *websocket.Conn, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
