@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 // enter opens the room in a tab of its own.
@@ -24,7 +23,10 @@ func enter(t *testing.T, b *browser, srv *server, l look, query string) *tab {
 // sayInChat types a message and sends it with Enter.
 func (p *tab) sayInChat(text string) {
 	p.t.Helper()
-	p.do(chromedp.SendKeys(chromedp.CSS("#compose textarea"), text+kb.Enter))
+	p.do(chromedp.SendKeys(chromedp.CSS("#compose textarea"), text), pressEnter)
+	if left := eval[string](p, "document.querySelector('#compose textarea').value"); left != "" {
+		p.t.Errorf("%q is left in the field", left)
+	}
 }
 
 // bubbles are the messages that the tab shows, without those that are still on their way.
@@ -50,7 +52,7 @@ func testChat(t *testing.T, b *browser) {
 	ann, bob := enter(t, b, srv, desktop, "?lang=en"), enter(t, b, srv, phone, "?lang=zh")
 	ann.waitFor("document.querySelector('#n-here').textContent === '2'")
 	const markup = `<img src=x onerror="document.title='broken'"><b>bold</b> &amp;`
-	ann.do(chromedp.SendKeys(chromedp.CSS("#rename input"), "Ann"+kb.Enter))
+	ann.do(chromedp.SendKeys(chromedp.CSS("#rename input"), "Ann"), pressEnter)
 	ann.sayInChat("hello, Bob")
 	bob.sayInChat("你好，Ann")
 	ann.wantBubbles("hello, Bob", "你好，Ann")

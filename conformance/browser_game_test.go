@@ -34,7 +34,7 @@ func testGame(t *testing.T, b *browser) {
 	button := func(direction int) chromedp.Action[chromedp.Void] {
 		return chromedp.Tap(chromedp.CSS(fmt.Sprintf("[data-move='%d']", direction)))
 	}
-	const away = 120 // pixels
+	const away = 120                                     // pixels
 	ways := map[string][]chromedp.Action[chromedp.Void]{ // up, down, left, right
 		"arrow keys": {chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowLeft), chromedp.KeyEvent(kb.ArrowRight)},
 		"WASD":       {chromedp.KeyEvent("w"), chromedp.KeyEvent("s"), chromedp.KeyEvent("a"), chromedp.KeyEvent("d")},

@@ -35,23 +35,22 @@ var pages = []struct {
 	fill       func(p *tab)
 }{
 	{"/", "index", func(p *tab) {
-		p.do(chromedp.SendKeys(chromedp.CSS("#say input"), "Hallo! 你好"+kb.Enter))
+		p.do(chromedp.SendKeys(chromedp.CSS("#say input"), "Hallo! 你好"), pressEnter)
 		p.waitFor("document.querySelectorAll('#said .in').length === 2 && document.querySelector('#n-uptime').textContent !== '–'")
 	}},
 	{"/echo", "echo", func(p *tab) {
 		p.do(chromedp.Click(chromedp.ID("connect")))
 		p.waitForState("open")
-		p.do(chromedp.SendKeys(chromedp.CSS("#message textarea"), "What goes out comes back."+kb.Enter))
+		p.do(chromedp.SendKeys(chromedp.CSS("#message textarea"), "What goes out comes back."), pressEnter)
 		p.waitFor("document.querySelector('#log .in')")
 	}},
 	{"/hello", "hello", func(p *tab) {
 		p.do(chromedp.SetValue(chromedp.CSS("#form select"), "100ms"))
-		eval[chromedp.Void](p, "document.querySelector('#form select').dispatchEvent(new Event('change', {bubbles: true}))")
 		p.waitFor("Number(document.querySelector('#n-count').textContent) > 10")
 	}},
 	{"/chat", "chat", func(p *tab) {
 		p.waitForState("open")
-		p.do(chromedp.SendKeys(chromedp.CSS("#compose textarea"), "Is anybody here? 有人吗？"+kb.Enter))
+		p.do(chromedp.SendKeys(chromedp.CSS("#compose textarea"), "Is anybody here? 有人吗？"), pressEnter)
 		p.waitFor("document.querySelector('.msg.own:not(.pending)')")
 	}},
 	{"/game?seed=7", "game", func(p *tab) {
@@ -113,7 +112,7 @@ const smallTargets = `[...document.querySelectorAll("button, select, input:not([
 func testIndex(t *testing.T, b *browser) {
 	srv := startServer(t)
 	p := b.newTab(t, desktop)
-	p.do(chromedp.Navigate("http://"+srv.addr+"/"), chromedp.SendKeys(chromedp.CSS("#say input"), "<i>hi</i>"+kb.Enter))
+	p.do(chromedp.Navigate("http://"+srv.addr+"/"), chromedp.SendKeys(chromedp.CSS("#say input"), "<i>hi</i>"), pressEnter)
 	p.waitFor("document.querySelector('#said').innerText.includes('You said <i>hi</i>')")
 	p.waitFor("document.querySelector('#n-connections').textContent === '1'")
 	p.do(chromedp.Click(chromedp.ID("tab-go")))
@@ -127,7 +126,6 @@ func testHello(t *testing.T, b *browser) {
 	p.do(chromedp.Navigate("http://" + srv.addr + "/hello"))
 	p.waitFor("document.querySelector('#n-count').textContent === '1'")
 	p.do(chromedp.SetValue(chromedp.CSS("#form select"), "100ms"))
-	eval[chromedp.Void](p, "document.querySelector('#form select').dispatchEvent(new Event('change', {bubbles: true}))")
 	p.waitFor("Number(document.querySelector('#n-count').textContent) > 5")
 	p.do(chromedp.Click(chromedp.ID("toggle")))
 	p.waitForState("closed")
@@ -137,9 +135,12 @@ func testHello(t *testing.T, b *browser) {
 func testTester(t *testing.T, b *browser) {
 	srv := startServer(t, usualFlags...)
 	p := b.newTab(t, desktop)
-	logs := func(text string) { p.waitFor(fmt.Sprintf("document.querySelector('#log').innerText.includes(%q)", text)) }
+	logs := func(text string) {
+		p.waitFor(fmt.Sprintf("document.querySelector('#log').innerText.includes(%q)", text))
+	}
 	write := func(text string) {
-		p.do(chromedp.SetValue(chromedp.CSS("#message textarea"), ""), chromedp.SendKeys(chromedp.CSS("#message textarea"), text+kb.Enter))
+		// The page leaves what was sent selected, so that typing replaces it.
+		p.do(chromedp.SendKeys(chromedp.CSS("#message textarea"), text), pressEnter)
 	}
 	p.do(chromedp.Navigate("http://" + srv.addr + "/chatsocket"))
 	if host := eval[string](p, "document.querySelector('#url').textContent"); host != "ws://"+srv.addr+"/chatsocket" {

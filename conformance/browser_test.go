@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
 
@@ -183,6 +184,16 @@ func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.V
 	})
 }
 
+// pressEnter is the key as a keyboard sends it: what it types is part of the same event, so that a page can prevent it.
+var pressEnter = chromedp.Steps(
+	command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+		Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13,
+	}),
+	command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+		Type: input.DispatchKeyEventTypeKeyUp, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13,
+	}),
+)
+
 // eval returns what an expression is in the page.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
@@ -212,10 +223,10 @@ func (p *tab) waitForState(state string) {
 	p.waitFor(fmt.Sprintf("document.querySelector('#state')?.dataset.state === %q", state))
 }
 
-// shoot saves what the tab shows.
+// shoot saves the page as the tab shows it, to its end.
 func (p *tab) shoot(name string) {
 	p.t.Helper()
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(p.browser.shots, name+".png"), png, 0o600)
 	}

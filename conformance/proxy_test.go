@@ -61,7 +61,9 @@ http {
   }
 }`, dir, listen, o.backend, o.timeout.Milliseconds(), user)
 	},
-	argv: func(program, dir, config string) []string { return []string{program, "-p", dir, "-e", "stderr", "-c", config} },
+	argv: func(program, dir, config string) []string {
+		return []string{program, "-p", dir, "-e", "stderr", "-c", config}
+	},
 }
 
 var haproxy = proxy{

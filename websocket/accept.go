@@ -149,6 +149,7 @@ func refuse(w http.ResponseWriter, bad *ws.Refusal) {
 	if bad.Allow {
 		h.Set("Allow", http.MethodGet)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(past) // or net/http would wait for a body that was announced
 	w.WriteHeader(bad.Status)
 	_, _ = fmt.Fprintln(w, bad.Reason)
 }

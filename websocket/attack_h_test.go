@@ -316,7 +316,7 @@ func TestAttack_H08_Smuggling(t *testing.T) {
 			request("/", "Connection:"),
 			request("/", "Origin: https://evil.com"),
 			request("/", "Content-Length: 5") + "hello",
-			request("/", "Content-Length: 49"), // the second request is its body
+			request("/", "Content-Length: 49"), // the second request is its body, and some of it is missing
 			request("/", "Transfer-Encoding: chunked") + "5\r\nhello\r\n0\r\n\r\n",
 			request("/", "Transfer-Encoding: chunked", "Content-Length: 3") + "0\r\n\r\n",
 			request("/", "Content-Length: 5", " Content-Length: 0") + "hello",

@@ -36,7 +36,7 @@ func (a *target) dial() *raw {
 		nc = tls.Client(nc, a.client)
 	}
 	a.keep(nc)
-	_ = nc.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
 	return &raw{nc, a.t, bufio.NewReaderSize(nc, 512)}
 }
 

@@ -161,6 +161,9 @@ func (c *Conn) grow(n int) error {
 	return nil
 }
 
+// firstStep is how many bytes are made room for when a large message begins to come.
+const firstStep = 16 << 10
+
 // readAhead reads payload of a large uncompressed frame straight to its place in the message.
 func (c *Conn) readAhead(ctx context.Context) error {
 	c.mu.Lock()
@@ -171,10 +174,12 @@ func (c *Conn) readAhead(ctx context.Context) error {
 	}
 	// The machine has used up what was fed before: otherwise Want would have been given out as a piece.
 	in := &c.in
-	if err := c.grow(int(min(want, 64<<10))); err != nil {
-		return err
-	}
 	n := len(in.msg)
+	if free := int64(cap(in.msg) - n); free < min(want, smallBuffer) {
+		if err := c.grow(int(min(want, int64(max(n, firstStep))))); err != nil {
+			return err
+		}
+	}
 	free := in.msg[n:cap(in.msg)]
 	return c.fill(ctx, free[:min(int64(len(free)), want)])
 }
@@ -185,10 +190,8 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 	for {
 		c.mu.Lock()
 		if c.err != nil {
-			defer c.mu.Unlock()
-			c.useUp()
-			c.in.release(c)
-			return nil, false, c.err
+			c.mu.Unlock()
+			return nil, false, c.letGo()
 		}
 		ev, ok := c.m.Next()
 		if ok && ev.Kind != ws.EventData {
@@ -278,7 +281,7 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 		if errors.As(err, &timeout) && timeout.Timeout() {
 			// Somebody wants our attention: a context that ended, or the end of the connection.
 			_ = c.nc.SetReadDeadline(time.Time{})
-			if err := c.ended(); err != nil {
+			if err := c.letGo(); err != nil {
 				_ = c.nc.SetReadDeadline(past)
 				return err
 			}
@@ -288,8 +291,20 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 			err = io.ErrUnexpectedEOF
 		}
 		c.lost(err)
-		return c.ended()
+		return c.letGo()
 	}
+}
+
+// letGo returns the *CloseError, if the connection has ended, to whoever reads, and gives back what reading borrowed.
+func (c *Conn) letGo() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return nil
+	}
+	c.useUp()
+	c.in.release(c)
+	return c.err
 }
 
 // watchIn shows Trace what came, before the machine unmasks it.
@@ -325,10 +340,11 @@ func (c *Conn) watch(ctx context.Context) error {
 		return nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.err != nil {
-		return c.err
+		c.mu.Unlock()
+		return c.letGo()
 	}
+	defer c.mu.Unlock()
 	c.wake.stop()
 	c.wake.done = done
 	c.wake.cancel = context.AfterFunc(ctx, func() { _ = c.nc.SetReadDeadline(past) })

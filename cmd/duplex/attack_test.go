@@ -133,7 +133,7 @@ func TestAttack_H14_TargetsAndHosts(t *testing.T) {
 func TestAttack_L01_TextThatBreaksOutOfItsLine(t *testing.T) {
 	s := attacked(t)
 	evil := "%0a[INFO]%20admin%20logged%20in%1b[2J%E2%80%AE"
-	s.raw(t, "GET /x"+evil+"?"+evil+" HTTP/1.1\r\nHost: x\r\nUser-Agent: a\x1b[2Jb"+strings.Repeat("x", 7000)+"\r\n\r\n")
+	s.raw(t, "GET /x"+evil+"?"+evil+" HTTP/1.1\r\nHost: x\r\nUser-Agent: a\xff\" b=c"+strings.Repeat("x", 7000)+"\r\n\r\n")
 	log := s.logOf(t, "status=404")
 	if !strings.Contains(log, `path="/x\n[INFO] admin logged in\x1b[2J\u202e"`) {
 		t.Errorf("the path is not quoted: %s", log)

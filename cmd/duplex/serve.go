@@ -98,7 +98,7 @@ func serve(ctx context.Context, f *serveFlags, stdout, stderr io.Writer) error {
 	case <-ctx.Done():
 	}
 	release() // a second signal has its usual effect: the end
-	fmt.Fprintf(stdout, "\nStopping: %d connections open, %v at most. Again to stop at once.\n", s.len(), goodbyeTimeout)
+	fmt.Fprintf(stdout, "\nStopping. Connections open: %d. They have %v; a second signal ends it at once.\n", s.len(), goodbyeTimeout)
 	return goodbye(srv, s, opts.log)
 }
 

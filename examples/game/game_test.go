@@ -153,7 +153,7 @@ func TestHandle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseNow() //nolint:errcheck // closed before, if all went well
+	defer c.CloseNow()
 	twin := New(7)
 	for _, msg := range []string{`"success"`, "0", `"1"`, "2", "3", "2", `"success"`, "0"} {
 		if err := c.Write(ctx, websocket.Text, []byte(msg)); err != nil {

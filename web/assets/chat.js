@@ -194,7 +194,10 @@ document.addEventListener("visibilitychange", () => {
 });
 
 const wide = matchMedia("(min-width: 52rem)");
-const unfold = () => { $("side").open = wide.matches; };
+const unfold = () => {
+  $("side").open = wide.matches;
+  $("side").querySelector("summary").tabIndex = wide.matches ? -1 : 0; // where there is room it does not fold
+};
 wide.addEventListener("change", unfold);
 unfold();
 
