@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -186,7 +187,11 @@ func testShutdown(t *testing.T, b *browser) {
 	tester.waitForState("open")
 	game.do(chromedp.Navigate("http://" + srv.addr + "/game"))
 	game.waitForState("open")
+	began := time.Now()
 	srv.stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the server waited %v for the browser to answer its close", took)
+	}
 	tester.waitFor("document.querySelector('#log').innerText.includes('Closed with 1001')")
 	game.waitForState("closed")
 	game.waitFor("!document.querySelector('#veil').hidden")
@@ -195,6 +200,6 @@ func testShutdown(t *testing.T, b *browser) {
 	game.do(chromedp.Click(chromedp.ID("again")))
 	game.waitForState("open")
 	game.waitFor("document.querySelectorAll('.tile').length === 2")
-	tester.quiet(t)
-	game.quiet(t)
+	tester.quiet(t, refused)
+	game.quiet(t, refused)
 }

@@ -137,6 +137,9 @@ func (p *tab) hear(m chromedp.ConsoleMessage) {
 	}
 }
 
+// refused is what the console says while no server is there.
+const refused = "ERR_CONNECTION_REFUSED"
+
 const endMark = "duplex end mark "
 
 // quiet fails if the console complained, but for lines that hold one of the words.

@@ -37,6 +37,9 @@ func netPair(t testing.TB, o *Options, start func(*httptest.Server)) (client, se
 		}
 		accepted <- c
 	}))
+	if start == nil {
+		start = (*httptest.Server).Start
+	}
 	start(srv)
 	t.Cleanup(srv.Close)
 	client, err := Dial(testContext(t), wsURL(srv), dialOptions(srv, o))

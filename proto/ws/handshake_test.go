@@ -45,7 +45,7 @@ func asked(raw string) (*Request, error) {
 	}, nil
 }
 
-// answer is what a server that speaks chat and superchat says to a request: a response, or "400 why".
+// answered is what a server that speaks chat and superchat says to a request: a response, or "400 why".
 func answered(raw string, deflate *DeflateOptions) string {
 	r, err := asked(raw)
 	if err != nil {
