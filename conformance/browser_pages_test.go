@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -187,11 +186,7 @@ func testShutdown(t *testing.T, b *browser) {
 	tester.waitForState("open")
 	game.do(chromedp.Navigate("http://" + srv.addr + "/game"))
 	game.waitForState("open")
-	began := time.Now()
 	srv.stop()
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("the server waited %v for the browser to answer its close", took)
-	}
 	tester.waitFor("document.querySelector('#log').innerText.includes('Closed with 1001')")
 	game.waitForState("closed")
 	game.waitFor("!document.querySelector('#veil').hidden")

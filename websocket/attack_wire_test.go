@@ -36,8 +36,12 @@ func (a *target) dial() *raw {
 		nc = tls.Client(nc, a.client)
 	}
 	a.keep(nc)
+	return newRaw(a.t, nc)
+}
+
+func newRaw(t *testing.T, nc net.Conn) *raw {
 	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
-	return &raw{nc, a.t, bufio.NewReaderSize(nc, 512)}
+	return &raw{nc, t, bufio.NewReaderSize(nc, 512)} // small: the attackers' memory is counted too
 }
 
 // request returns a handshake that is in order, but for the fields given: each replaces the one of its name, takes it away if it has

@@ -205,6 +205,7 @@ const maxDrain = 16 << 20
 func (c *Conn) finish() {
 	_ = c.nc.SetReadDeadline(past) // whoever reads gives way
 	c.reading <- struct{}{}        // for good: after the end nobody else reads
+	c.in.forget(c)
 	_ = c.nc.SetReadDeadline(c.closeBy)
 	buf := getBuffer(smallBuffer)
 	defer putBuffer(buf)
@@ -212,7 +213,6 @@ func (c *Conn) finish() {
 		c.mu.Lock()
 		c.useUp()
 		c.mu.Unlock()
-		c.in.release(c)
 		if c.settle() {
 			return
 		}
@@ -295,10 +295,7 @@ func (c *Conn) shut(how ending) {
 	_ = nc.Close()
 	select {
 	case c.reading <- struct{}{}: // who reads now lets go of it all by himself
-		c.mu.Lock()
-		c.useUp()
-		c.mu.Unlock()
-		c.in.release(c)
+		c.in.forget(c)
 		<-c.reading
 	default:
 	}

@@ -40,6 +40,13 @@ func (in *inbound) release(c *Conn) {
 	in.done()
 }
 
+// forget is release while somebody may still look at the message that was returned last: the buffers are left to the collector.
+func (in *inbound) forget(c *Conn) {
+	c.set.Budget.give(in.held)
+	in.held, in.buf, in.msg = 0, nil, nil
+	in.done()
+}
+
 // drop gives back the joined message.
 func (in *inbound) drop(c *Conn) {
 	c.set.Budget.give(in.held)

@@ -77,16 +77,16 @@ func (e *editor) handleInput() (line string, done bool, err error) {
 		typed := e.input[:n]
 		e.input = e.input[n:]
 		switch k {
-		case keyEnter, keyLineFeed:
+		case keyEnter, keyCtrlJ:
 			return e.enter(), true, nil
-		case keyInterrupt:
+		case keyCtrlC:
 			if len(e.line) == 0 {
 				e.hide()
 				return "", false, errInterrupted
 			}
 			e.done("^C")
 			e.shown = true
-		case keyEnd:
+		case keyCtrlD:
 			if len(e.line) == 0 {
 				e.hide()
 				return "", false, io.EOF
@@ -128,9 +128,9 @@ func (e *editor) handlePaste() bool {
 // press does what a key says that does not end the line.
 func (e *editor) press(k key) {
 	switch k {
-	case keyHome, keyToStart:
+	case keyCtrlA, keyHome:
 		e.pos = 0
-	case keyToEnd, keyLast:
+	case keyCtrlE, keyEnd:
 		e.pos = len(e.line)
 	case keyLeft, keyCtrlB:
 		e.pos = max(0, e.pos-1)
@@ -144,19 +144,19 @@ func (e *editor) press(k key) {
 		e.erase(e.pos-1, e.pos)
 	case keyDelete:
 		e.erase(e.pos, e.pos+1)
-	case keyEraseWord, keyEraseWordLeft:
+	case keyCtrlW, keyAltBackspace:
 		e.erase(e.wordStart(), e.pos)
-	case keyEraseToEnd:
+	case keyCtrlK:
 		e.erase(e.pos, len(e.line))
-	case keyEraseToStart:
+	case keyCtrlU:
 		e.erase(0, e.pos)
 	case keyUp, keyCtrlP:
 		e.remember(+1)
 	case keyDown, keyCtrlN:
 		e.remember(-1)
-	case keyClear:
+	case keyCtrlL:
 		e.write("\x1b[H\x1b[2J")
-	case keyNewline:
+	case keyAltEnter:
 		e.insert('\n')
 	default:
 		if k >= ' ' || k == keyTab {

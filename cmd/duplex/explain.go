@@ -1,11 +1,10 @@
 package main
 
-// This file holds --trace: every step of a connection, and every bit of a frame, laid out for who wants to follow them.
+// This file holds --trace: every step of a connection, told to who wants to follow it.
 
 import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -17,17 +16,24 @@ import (
 // explainLimit is how many bytes of a payload are shown.
 const explainLimit = 256
 
-// explainer prints what a Trace tells. It may be called from any goroutine.
+// explainer tells what a Trace sees of one connection, or of several one after the other. What is told at once stays together.
 type explainer struct {
+	to     sink
+	tell   func(to sink, text string) // gets whole lines
+	server bool                       // we are
+	who    string                     // stands before each step: "2 " for the second of several clients
+
 	mu     sync.Mutex
-	print  func(text string) // gets whole lines, escaped
-	key    string            // Sec-WebSocket-Key of the request
-	frames [2]int            // that came, and that were sent
+	key    string // Sec-WebSocket-Key of the request
+	frames [2]int // how many came, and were sent
 }
 
-// newTrace returns a Trace that explains to print.
-func newTrace(print func(text string)) *websocket.Trace {
-	e := &explainer{print: print}
+// trace returns a Trace that explains where notes go. client is the number of a server's client; 0: we are the client.
+func (c *console) trace(client int) *websocket.Trace {
+	e := &explainer{to: c.notes, tell: c.write}
+	if client > 0 {
+		e.server, e.who = true, fmt.Sprintf("%d ", client)
+	}
 	return &websocket.Trace{
 		Resolved:     e.resolved,
 		Connected:    e.connected,
@@ -39,166 +45,118 @@ func newTrace(print func(text string)) *websocket.Trace {
 	}
 }
 
+// step tells of one that has no bytes to show.
+func (e *explainer) step(format string, a ...any) {
+	e.tell(e.to, paint(e.to, faint, e.who+"* "+escape(fmt.Sprintf(format, a...), false))+"\n")
+}
+
 func (e *explainer) resolved(host string, addresses []string, err error) {
 	if err != nil {
-		e.print(fmt.Sprintf("* %s cannot be resolved: %v\n", escape(host, false), err))
+		e.step("looking up %s: %v", host, err)
 		return
 	}
-	e.print(fmt.Sprintf("* %s is %s\n", escape(host, false), strings.Join(addresses, ", ")))
+	e.step("%s is %s", host, strings.Join(addresses, ", "))
 }
 
 func (e *explainer) connected(network, address string, err error) {
 	if err != nil {
-		e.print(fmt.Sprintf("* %s %s: %v\n", network, address, err))
+		e.step("connecting to %s: %v", address, err)
 		return
 	}
-	e.print(fmt.Sprintf("* connected: %s %s\n", network, address))
+	e.mu.Lock()
+	e.frames = [2]int{}
+	e.mu.Unlock()
+	e.step("connected to %s by %s", address, network)
 }
 
 func (e *explainer) tls(state tls.ConnectionState, err error) {
 	if err != nil {
-		e.print(fmt.Sprintf("* TLS handshake: %v\n", err))
+		e.step("TLS handshake: %v", err)
 		return
 	}
-	e.print(fmt.Sprintf("* TLS: %s, %s\n", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)))
+	e.step("%s with %s, certificate of %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), subject(state))
 }
 
-// head returns the lines of a request or response, each behind mark, and the value of the field that is asked for.
-func head(mark, text, field string) (lines, value string) {
+func subject(state tls.ConnectionState) string {
+	if len(state.PeerCertificates) == 0 {
+		return "nobody"
+	}
+	return state.PeerCertificates[0].Subject.String()
+}
+
+// head returns the lines of a request or response, each behind mark.
+func (e *explainer) head(mark string, as style, text string) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\r\n"), "\r\n") {
-		fmt.Fprintf(&b, "%s %s\n", mark, escape(line, false))
-		if name, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(name, field) {
-			value = strings.TrimSpace(v)
+		b.WriteString(paint(e.to, as, e.who+mark+" "+escape(line, false)) + "\n")
+	}
+	return b.String() + paint(e.to, as, e.who+mark) + "\n" // the empty line that ends it
+}
+
+// field returns the value of a header field in the text of a head, or "".
+func field(text, name string) string {
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if n, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(n, name) {
+			return strings.TrimSpace(value)
 		}
 	}
-	return b.String() + mark + "\n", value
+	return ""
 }
 
 func (e *explainer) request(text string) {
-	lines, key := head(">", text, "Sec-WebSocket-Key")
+	mark, as := direction(!e.server)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.key = key
-	e.print(lines)
+	e.key = field(text, "Sec-WebSocket-Key")
+	e.mu.Unlock()
+	e.tell(e.to, e.head(mark, as, text))
 }
 
 func (e *explainer) response(text string) {
-	lines, accept := head("<", text, "Sec-WebSocket-Accept")
+	mark, as := direction(e.server)
+	lines := e.head(mark, as, text)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if accept != "" {
-		lines += explainAccept(e.key, accept)
+	key := e.key
+	e.mu.Unlock()
+	if accept := field(text, "Sec-WebSocket-Accept"); accept != "" {
+		lines += e.who + "* " + explainAccept(key, accept)
 	}
-	e.print(lines)
+	e.tell(e.to, lines)
+}
+
+// direction is how what was sent, or came, is marked.
+func direction(sent bool) (mark string, as style) {
+	if sent {
+		return ">", outgoing
+	}
+	return "<", incoming
 }
 
 // explainAccept shows how the accept key comes from the key (RFC 6455 section 4.2.2).
 func explainAccept(key, accept string) string {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-	verdict := "as it must be"
-	if accept != ws.AcceptKey(key) {
-		verdict = "but the server says " + escape(accept, false)
+	sum := sha1.Sum([]byte(key + guid)) //nolint:gosec // see the import
+	want := ws.AcceptKey(key)
+	verdict := "as the response says"
+	if accept != want {
+		verdict = "but the response says " + escape(accept, false)
 	}
-	return fmt.Sprintf(`* the accept key: the key, followed by a GUID that RFC 6455 fixes
-      %s%s
-    its SHA-1
-      %x
-    that in base64
-      %s   %s
-`, escape(key, false), guid, sha1.Sum([]byte(key+guid)), ws.AcceptKey(key), verdict) //nolint:gosec // see the import
+	return fmt.Sprintf(`how Sec-WebSocket-Accept comes from Sec-WebSocket-Key:
+  key          %s
+  + GUID       %s (of RFC 6455, always the same)
+  SHA-1        %x
+  in base64    %s  %s
+`, escape(key, false), guid, sum, want, verdict)
 }
 
 func (e *explainer) frame(sent bool, f *websocket.Frame) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	mark, i := "<", 0
+	mark, as := direction(sent)
+	i := 0
 	if sent {
-		mark, i = ">", 1
+		i = 1
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock() // so that the numbers are told in order
 	e.frames[i]++
-	e.print(fmt.Sprintf("%s frame %d: %s\n%s", mark, e.frames[i], frameTitle(f), explainFrame(f)))
-}
-
-func frameTitle(f *websocket.Frame) string {
-	s := f.Opcode.String()
-	if f.Compressed {
-		s += ", compressed"
-	}
-	if !f.Fin {
-		s += ", more of the message follows"
-	}
-	return fmt.Sprintf("%s, %d bytes of payload", s, f.Length)
-}
-
-// explainFrame lays out the bits of RFC 6455 section 5.2.
-func explainFrame(f *websocket.Frame) string {
-	var b strings.Builder
-	bit := map[bool]int{true: 1}
-	row := func(p []byte, format string, a ...any) {
-		fmt.Fprintf(&b, "    %-24s %s\n", hex.EncodeToString(p), fmt.Sprintf(format, a...))
-	}
-	row(f.Head[:1], "FIN=%d RSV1=%d RSV2=%d RSV3=%d opcode=0x%X %s", bit[f.Fin],
-		bit[f.RSV&ws.RSV1 != 0], bit[f.RSV&ws.RSV2 != 0], bit[f.RSV&ws.RSV3 != 0], uint8(f.Opcode), f.Opcode)
-	short := f.Head[1] & 0x7F
-	row(f.Head[1:2], "MASK=%d length=%d", bit[f.Masked], short)
-	rest := f.Head[2:]
-	switch short {
-	case 126:
-		row(rest[:2], "length=%d, in 16 bits", f.Length)
-		rest = rest[2:]
-	case 127:
-		row(rest[:8], "length=%d, in 64 bits", f.Length)
-		rest = rest[8:]
-	}
-	if f.Masked {
-		row(rest[:4], "masking key")
-	}
-	switch {
-	case f.Masked:
-		dump(&b, "payload as sent", f.Wire)
-		dump(&b, "unmasked", f.Payload)
-	default:
-		dump(&b, "payload", f.Payload)
-	}
-	if f.Compressed {
-		dump(&b, "inflated", f.Inflated)
-	}
-	if f.Cut {
-		fmt.Fprintf(&b, "    ... the first %d bytes are shown\n", explainLimit)
-	}
-	if f.Opcode == ws.OpClose && !f.Cut {
-		if code, reason, err := ws.ParseClose(f.Payload); err == nil {
-			fmt.Fprintf(&b, "    close code %v, reason %q\n", code, escape(reason, false))
-		}
-	}
-	return b.String()
-}
-
-// dump writes bytes in hex and as text, 16 a line.
-func dump(b *strings.Builder, title string, p []byte) {
-	if len(p) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "    %s\n", title)
-	for len(p) > 0 {
-		line := p[:min(16, len(p))]
-		text := strings.Map(func(r rune) rune {
-			if r < ' ' || r > '~' {
-				return '.'
-			}
-			return r
-		}, string(latin(line)))
-		fmt.Fprintf(b, "      %-48s %s\n", fmt.Sprintf("% x", line), text)
-		p = p[len(line):]
-	}
-}
-
-// latin returns a rune for each byte.
-func latin(p []byte) []rune {
-	r := make([]rune, len(p))
-	for i, c := range p {
-		r[i] = rune(c)
-	}
-	return r
+	title := fmt.Sprintf("%s%s frame %d: %s", e.who, mark, e.frames[i], frameTitle(f))
+	e.tell(e.to, paint(e.to, as, title)+"\n"+explainFrame(f, func(as style, text string) string { return paint(e.to, as, text) }))
 }

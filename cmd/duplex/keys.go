@@ -13,23 +13,23 @@ type key rune
 
 // The keys that do something. Control characters are those of Emacs and of shells.
 const (
-	keyHome         key = 'A' & 0x1F
-	keyCtrlB        key = 'B' & 0x1F
-	keyInterrupt    key = 'C' & 0x1F
-	keyEnd          key = 'D' & 0x1F // of input, or erase
-	keyToEnd        key = 'E' & 0x1F
-	keyCtrlF        key = 'F' & 0x1F
-	keyCtrlH        key = 'H' & 0x1F
-	keyTab          key = '\t'
-	keyLineFeed     key = '\n'
-	keyEraseToEnd   key = 'K' & 0x1F
-	keyClear        key = 'L' & 0x1F
-	keyEnter        key = '\r'
-	keyCtrlN        key = 'N' & 0x1F
-	keyCtrlP        key = 'P' & 0x1F
-	keyEraseToStart key = 'U' & 0x1F
-	keyEraseWord    key = 'W' & 0x1F
-	keyBackspace    key = 0x7F
+	keyCtrlA     key = 'A' & 0x1F
+	keyCtrlB     key = 'B' & 0x1F
+	keyCtrlC     key = 'C' & 0x1F
+	keyCtrlD     key = 'D' & 0x1F // of input, or erase
+	keyCtrlE     key = 'E' & 0x1F
+	keyCtrlF     key = 'F' & 0x1F
+	keyCtrlH     key = 'H' & 0x1F
+	keyTab       key = '\t'
+	keyCtrlJ     key = '\n'
+	keyCtrlK     key = 'K' & 0x1F
+	keyCtrlL     key = 'L' & 0x1F
+	keyEnter     key = '\r'
+	keyCtrlN     key = 'N' & 0x1F
+	keyCtrlP     key = 'P' & 0x1F
+	keyCtrlU     key = 'U' & 0x1F
+	keyCtrlW     key = 'W' & 0x1F
+	keyBackspace key = 0x7F
 
 	keyNone key = -iota
 	keyInvalid
@@ -39,11 +39,11 @@ const (
 	keyRight
 	keyWordLeft
 	keyWordRight
-	keyToStart
-	keyLast
+	keyHome
+	keyEnd
 	keyDelete
-	keyEraseWordLeft
-	keyNewline
+	keyAltBackspace
+	keyAltEnter
 	keyPaste
 )
 
@@ -55,9 +55,9 @@ var sequences = map[string]key{
 	"[D": keyLeft, "OD": keyLeft, "[C": keyRight, "OC": keyRight,
 	"[1;5D": keyWordLeft, "[1;3D": keyWordLeft, "b": keyWordLeft,
 	"[1;5C": keyWordRight, "[1;3C": keyWordRight, "f": keyWordRight,
-	"[H": keyToStart, "OH": keyToStart, "[1~": keyToStart, "[7~": keyToStart,
-	"[F": keyLast, "OF": keyLast, "[4~": keyLast, "[8~": keyLast,
-	"[3~": keyDelete, "\x7f": keyEraseWordLeft, "\r": keyNewline, "[200~": keyPaste,
+	"[H": keyHome, "OH": keyHome, "[1~": keyHome, "[7~": keyHome,
+	"[F": keyEnd, "OF": keyEnd, "[4~": keyEnd, "[8~": keyEnd,
+	"[3~": keyDelete, "\x7f": keyAltBackspace, "\r": keyAltEnter, "[200~": keyPaste,
 }
 
 // nextKey returns the first key of b and its length; 0: there is more to come.

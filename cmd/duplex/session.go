@@ -3,22 +3,28 @@ package main
 // This file holds a session of "duplex connect": lines go out, messages come in, until something ends it.
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strconv"
+	"net"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/duplex-go/duplex/websocket"
+)
+
+// Limits of a session.
+const (
+	maxMessage = 64 << 20         // bytes of a message that comes, or of a file that goes
+	flushTime  = 10 * time.Second // to hear that all has arrived, when standard input has ended
+	partTime   = 2 * time.Second  // the same, when somebody waits at a terminal
+	pingTime   = 10 * time.Second // for the answer to /ping
+	maxGiven   = 5                // messages that were given back and are told of one by one
 )
 
 // session is one run of "duplex connect".
@@ -28,20 +34,22 @@ type session struct {
 	once    bool
 	address string
 
-	app  websocket.App
-	conn atomic.Pointer[websocket.Conn]
-	end  context.CancelCauseFunc
-	came int // messages; used by the App's functions only
+	app     websocket.App
+	end     context.CancelCauseFunc
+	conn    atomic.Pointer[websocket.Conn] // nil: there is none now
+	leaving atomic.Bool                    // do not connect again
+	pretty  atomic.Bool
 
-	pretty atomic.Bool
+	// Used by the App's functions only, which are not called at the same time.
+	opens, came int
+	given       []string // messages that are not known to have arrived
 }
 
 // Why a session ended, if that was no error.
 var (
 	errSatisfied = errors.New("what was waited for came")
-	errTimeout   = errors.New("what was waited for did not come in time")
-	errLeft      = errors.New("standard input ended")
-	errClosed    = errors.New("/close was typed")
+	errTimeout   = errors.New("what was waited for did not come")
+	errLeft      = errors.New("the user left")
 )
 
 // run talks until the session is over, and tells by its error how.
@@ -49,29 +57,36 @@ func (s *session) run(ctx context.Context, opts *websocket.DialOptions) error {
 	s.pretty.Store(s.f.pretty)
 	ctx, s.end = context.WithCancelCause(ctx)
 	defer s.end(nil)
+	defer context.AfterFunc(ctx, s.ui.stop)() // at once, for the closing handshake may take a while
+	leaves := func() bool { return ctx.Err() != nil || s.leaving.Load() }
 	s.app = websocket.App{
-		URL:       s.address,
-		Options:   opts,
-		OnOpen:    s.opened,
-		OnMessage: s.message,
-		OnPong:    s.pong,
-		OnClose:   s.closed,
-		OnError:   func(err error) { s.complain(err) },
-		Retry:     func(err error) bool { return s.f.reconnect && websocket.DefaultRetry(err) },
-		OnUndelivered: func(m websocket.Message, err error) {
-			s.ui.trouble("not delivered: %s (%v)", escape(string(m.Data), false), err)
-		},
+		URL:           s.address,
+		Options:       opts,
+		OnOpen:        s.opened,
+		OnMessage:     s.message,
+		OnClose:       func(e *websocket.CloseError) { s.closed(e, leaves()) },
+		OnError:       s.failed,
+		Retry:         func(err error) bool { return s.f.reconnect && !leaves() && websocket.DefaultRetry(err) },
+		OnUndelivered: func(m websocket.Message, err error) { s.given = append(s.given, givenBack(m, err)) },
 	}
 	if s.waits() && s.f.timeout > 0 {
-		timer := time.AfterFunc(s.f.timeout, func() { s.end(errTimeout) })
-		defer timer.Stop()
+		defer time.AfterFunc(s.f.timeout, func() { s.end(errTimeout) }).Stop()
 	}
 	if s.once {
-		if err := s.app.Send(ctx, s.typ(), []byte(s.f.once)); err != nil {
-			return err
+		if err := s.send(ctx, s.typ(), s.f.once); err != nil {
+			return fmt.Errorf("--once: %w", err)
 		}
 	}
-	return s.verdict(s.app.Run(ctx), context.Cause(ctx))
+	err := s.app.Run(ctx)
+	s.ui.stop()
+	s.tellGiven()
+	if ctx.Err() != nil {
+		return s.left(context.Cause(ctx))
+	}
+	if s.leaving.Load() {
+		return s.unmet() // it was /close
+	}
+	return s.verdict(err)
 }
 
 // waits reports whether there is something that the session waits for.
@@ -84,40 +99,55 @@ func (s *session) typ() websocket.MessageType {
 	return websocket.Text
 }
 
-// verdict turns the end into an exit code.
-func (s *session) verdict(err, cause error) error {
+// left turns the reason why we ended the session into an exit code.
+func (s *session) left(why error) error {
+	var exit *exitError
 	switch {
-	case errors.Is(cause, errSatisfied), errors.Is(cause, errClosed):
+	case errors.Is(why, errSatisfied):
 		return nil
-	case errors.Is(cause, errTimeout):
-		return &exitError{exitNoMatch, fmt.Errorf("%w (%v)", errTimeout, s.f.timeout)}
-	case cause != nil && !errors.Is(cause, errLeft) && !errors.Is(cause, context.Canceled):
-		return cause
-	case cause != nil:
-		return s.unmet()
+	case errors.Is(why, errTimeout):
+		return &exitError{exitNoMatch, fmt.Errorf("%w within %v", errTimeout, s.f.timeout)}
+	case errors.As(why, &exit):
+		return exit
 	}
+	return s.unmet()
+}
+
+// verdict turns the end of the connection, or of the attempt at one, into an exit code.
+func (s *session) verdict(err error) error {
 	var closed *websocket.CloseError
 	var handshake *websocket.HandshakeError
-	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
-	var record tls.RecordHeaderError
+	var network *net.OpError
 	switch {
 	case errors.As(err, &closed):
-		switch closed.Code { //nolint:exhaustive // all others are abnormal
-		case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusReceived:
+		if endedWell(closed) {
 			return s.unmet()
 		}
-		return &exitError{exitAbnormal, err}
-	case errors.As(err, &handshake), errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &record),
-		strings.HasPrefix(err.Error(), "websocket: handshake:"):
+		return &exitError{exitAbnormal, errors.New(closing(closed))}
+	case errors.As(err, &handshake):
 		return &exitError{exitHandshake, err}
-	case strings.HasPrefix(err.Error(), "websocket: dial:"):
-		return &exitError{exitRefused, err}
+	case errors.As(err, &network) && (network.Op == "dial" || network.Op == "socks connect"):
+		return &exitError{exitRefused, fmt.Errorf("no connection: %s", strings.TrimPrefix(err.Error(), "websocket: dial: "))}
+	case strings.HasPrefix(err.Error(), "websocket: handshake:"), strings.HasPrefix(err.Error(), "websocket: dial:"):
+		return &exitError{exitHandshake, explainTLS(s.address, err)} // the connection was there
 	}
 	return err
 }
 
-// unmet returns an error if what was waited for did not come before the connection ended well.
+// explainTLS says what to do about a certificate, or about TLS with a server that has none.
+func explainTLS(address string, err error) error {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Errorf("%w\n  To trust a certificate of your own:  --cacert FILE\n  To connect all the same:             --insecure", err)
+	case errors.As(err, &record):
+		return fmt.Errorf("%w\n  Without TLS:  duplex connect %s", err, strings.Replace(address, "wss://", "ws://", 1))
+	}
+	return err
+}
+
+// unmet returns an error if what was waited for did not come before the session ended well.
 func (s *session) unmet() error {
 	if s.waits() {
 		return &exitError{exitNoMatch, errors.New("the connection ended before what was waited for came")}
@@ -127,111 +157,153 @@ func (s *session) unmet() error {
 
 // opened begins to read lines, once; a connection after the first goes on with them.
 func (s *session) opened(ctx context.Context, c *websocket.Conn) error {
-	first := s.conn.Swap(c) == nil
-	if s.ui.tty {
-		s.ui.note("connected to %s%s; /help tells what you can do", s.address, chosen(c))
+	s.opens++
+	switch {
+	case s.opens > 1:
+		s.ui.note("connected again")
+	case s.ui.interactive():
+		s.ui.note("connected to %s%s; /help tells what you can do", shownAddress(s.address), chosen(c))
 	}
-	if first && !s.once {
+	s.conn.Store(c)
+	if s.opens == 1 && !s.once {
 		go s.readLines(ctx)
 	}
 	return nil
+}
+
+// shownAddress is an address without its password.
+func shownAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return escape(u.Redacted(), false)
 }
 
 func chosen(c *websocket.Conn) string {
 	if c.Subprotocol() == "" {
 		return ""
 	}
-	return ", subprotocol " + c.Subprotocol()
+	return ", subprotocol " + escape(c.Subprotocol(), false)
 }
 
 // readLines sends what is typed. It lives until standard input ends, or the process.
 func (s *session) readLines(ctx context.Context) {
-	for {
+	for number := 1; ; number++ {
 		line, err := s.ui.readLine()
 		switch {
 		case err == io.EOF: //nolint:errorlint // the contract of readLine
 			s.leave(ctx)
 			return
-		case err != nil:
-			s.end(err)
+		case errors.Is(err, errInterrupted):
+			s.end(errLeft)
 			return
-		}
-		if s.ui.tty && strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//") {
-			s.command(ctx, line)
+		case err != nil:
+			s.end(&exitError{1, err})
+			return
+		case s.ui.interactive():
+			s.typed(ctx, line)
 			continue
 		}
-		if s.ui.tty {
-			line = strings.TrimPrefix(line, "/") // "//x" sends "/x"
+		if !s.f.binary {
+			line = strings.TrimSuffix(line, "\r")
 		}
-		if err := s.app.Send(ctx, s.typ(), []byte(line)); err != nil {
-			return // the session is over
+		if err := s.send(ctx, s.typ(), line); err != nil {
+			s.flush(ctx, flushTime)
+			s.end(&exitError{1, fmt.Errorf("line %d of standard input: %w", number, err)})
+			return
 		}
 	}
+}
+
+// send queues a message.
+func (s *session) send(ctx context.Context, t websocket.MessageType, data string) error {
+	if t == websocket.Text && !utf8.ValidString(data) {
+		return errors.New("not sent, because text must be UTF-8 and this is not (--binary sends bytes)")
+	}
+	return s.app.Send(ctx, t, []byte(data))
+}
+
+// flush waits until all has arrived that was sent, for some time. What has not then, the end of the session will tell.
+func (s *session) flush(ctx context.Context, atMost time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	_ = s.app.Flush(ctx)
 }
 
 // leave ends the session after standard input has: at once at a terminal, and else when what was sent has arrived and the
 // time for answers is up. What is waited for is waited for as long as it takes.
 func (s *session) leave(ctx context.Context) {
-	if s.ui.tty {
+	switch {
+	case s.ui.interactive():
+		s.flush(ctx, partTime)
 		s.end(errLeft)
-		return
+	case !s.waits() && s.f.wait >= 0:
+		s.flush(ctx, flushTime)
+		time.AfterFunc(s.f.wait, func() { s.end(errLeft) })
 	}
-	if s.waits() || s.app.Flush(ctx) != nil {
-		return
-	}
-	time.AfterFunc(s.f.wait, func() { s.end(errLeft) })
 }
 
 // message prints what came, and ends the session if that is what it waited for.
-func (s *session) message(_ context.Context, _ *websocket.Conn, m websocket.Message) {
+func (s *session) message(ctx context.Context, _ *websocket.Conn, m websocket.Message) {
+	if ctx.Err() != nil {
+		return // what was waited for has come, or nobody waits any more
+	}
 	s.came++
-	s.ui.message(s.show(m))
-	matched := s.f.pattern != nil && s.f.pattern.Match(m.Data)
-	if matched || s.f.pattern == nil && (s.once && s.f.count == 0 || s.f.count > 0 && s.came == s.f.count) {
+	s.ui.show(m, "< ", s.f.raw, s.pretty.Load())
+	if s.f.pattern != nil && !s.f.pattern.Match(m.Data) {
+		return
+	}
+	if s.f.pattern != nil || s.once && s.f.count == 0 || s.f.count > 0 && s.came >= s.f.count {
 		s.end(errSatisfied)
 	}
 }
 
-func (s *session) show(m websocket.Message) string {
-	var indented bytes.Buffer
-	if m.Type == websocket.Text && s.pretty.Load() && json.Indent(&indented, m.Data, "", "  ") == nil {
-		return escape(indented.String(), true)
-	}
-	return show(m, s.f.raw, s.ui.tty)
-}
-
-// show is a message as it is printed: text escaped, bytes in hex, or all as it is.
-func show(m websocket.Message, raw, tty bool) string {
+// closed tells how a connection ended. left: because we leave.
+func (s *session) closed(e *websocket.CloseError, left bool) {
+	s.conn.Store(nil)
 	switch {
-	case raw:
-		return string(m.Data)
-	case m.Type == websocket.Binary && tty:
-		return fmt.Sprintf("(%d bytes) %s", len(m.Data), hex.EncodeToString(m.Data))
-	case m.Type == websocket.Binary:
-		return hex.EncodeToString(m.Data)
+	case left || endedWell(e):
+		if s.ui.interactive() || !e.Local && (e.Code != websocket.StatusNormalClosure || e.Reason != "") {
+			s.ui.note("%s", closing(e))
+		}
+	case s.f.reconnect:
+		s.ui.trouble("%s", closing(e)) // else the error of the session says it
 	}
-	return escape(string(m.Data), tty)
-}
-
-func (s *session) pong(_ *websocket.Conn, _ []byte, rtt time.Duration) {
-	if s.ui.tty && rtt > 0 && s.f.trace {
-		s.ui.note("pong after %v", rtt.Round(time.Microsecond))
+	s.tellGiven()
+	if s.f.reconnect && !left {
+		s.ui.note("connecting again")
 	}
 }
 
-func (s *session) closed(e *websocket.CloseError) {
+// endedWell reports whether the end of a connection is none to worry about.
+func endedWell(e *websocket.CloseError) bool {
+	switch e.Code { //nolint:exhaustive // all others are abnormal
+	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusReceived:
+		return true
+	}
+	return false
+}
+
+// closing tells how a connection ended.
+func closing(e *websocket.CloseError) string {
+	s := fmt.Sprintf("the server closed with %v", e.Code)
 	switch {
-	case !e.Clean():
-		s.ui.trouble("%s", escape(e.Error(), false))
-	case s.ui.tty || s.f.trace || e.Code != websocket.StatusNormalClosure:
-		s.ui.note("%s", escape(e.Error(), false))
+	case e.Err != nil:
+		return "connection lost: " + escape(e.Err.Error(), false)
+	case e.Local:
+		s = fmt.Sprintf("closed with %v", e.Code)
 	}
+	if e.Reason != "" {
+		s += ": " + excerpt(e.Reason, 123)
+	}
+	return s
 }
 
-// complain tells why an attempt failed, with what the server said.
-func (s *session) complain(err error) {
+// failed tells why an attempt failed, with what the server said.
+func (s *session) failed(err error) {
 	if s.f.reconnect {
-		s.ui.trouble("%s", escape(err.Error(), false)) // else main says it
+		s.ui.trouble("%s; trying again", escape(err.Error(), false)) // else main says it
 	}
 	var e *websocket.HandshakeError
 	if errors.As(err, &e) && len(e.Body) > 0 {
@@ -239,82 +311,26 @@ func (s *session) complain(err error) {
 	}
 }
 
-const help = `a line is sent as a message; one that begins with // is sent without the first /
-/ping                  ping, and tell the round-trip time
-/close [CODE [REASON]] close the connection
-/binary HEX            send bytes
-/file PATH             send a file: text if it is UTF-8, else binary
-/json                  print JSON indented, or no longer
-/quit                  leave; so does Ctrl-D`
+// givenBack tells of a message that the App gave back.
+func givenBack(m websocket.Message, err error) string {
+	what := excerpt(string(m.Data), 40)
+	if m.Type == websocket.Binary {
+		what = fmt.Sprintf("%d bytes", len(m.Data))
+	}
+	if errors.Is(err, websocket.ErrUnsure) {
+		return "nobody knows whether this arrived: " + what
+	}
+	return "not sent: " + what
+}
 
-// command does what a line that begins with / asks for.
-func (s *session) command(ctx context.Context, line string) {
-	name, rest, _ := strings.Cut(line, " ")
-	rest = strings.TrimSpace(rest)
-	var err error
-	switch name {
-	case "/help":
-		s.ui.note("%s", help)
-	case "/ping":
-		go s.ping(ctx) // the prompt stays
-	case "/close":
-		err = s.close(rest)
-	case "/binary":
-		var p []byte
-		if p, err = hex.DecodeString(strings.ReplaceAll(rest, " ", "")); err == nil {
-			err = s.app.Send(ctx, websocket.Binary, p)
+// tellGiven tells of what was given back.
+func (s *session) tellGiven() {
+	for i, text := range s.given {
+		if i == maxGiven {
+			s.ui.trouble("… and %d more", len(s.given)-i)
+			break
 		}
-	case "/file":
-		err = s.file(ctx, rest)
-	case "/json":
-		s.pretty.Store(!s.pretty.Load())
-	case "/quit":
-		s.end(errClosed)
-	default:
-		err = fmt.Errorf("no such command: /help lists them, and //%s sends it as a message", strings.TrimPrefix(line, "/"))
+		s.ui.trouble("%s", text)
 	}
-	if err != nil {
-		s.ui.trouble("%s: %v", name, err)
-	}
-}
-
-func (s *session) ping(ctx context.Context) {
-	rtt, err := s.conn.Load().Ping(ctx)
-	if err != nil {
-		s.ui.trouble("/ping: %v", err)
-		return
-	}
-	s.ui.note("pong after %v", rtt.Round(time.Microsecond))
-}
-
-// close closes with the code and reason that were typed.
-func (s *session) close(args string) error {
-	code, reason := websocket.StatusNormalClosure, ""
-	if args != "" {
-		number, text, _ := strings.Cut(args, " ")
-		n, err := strconv.ParseUint(number, 10, 16)
-		if err != nil || !websocket.StatusCode(n).OnWire() {
-			return fmt.Errorf("%q is no status code that may be sent: 1000 to 1014 but 1004 to 1006, and 3000 to 4999", number)
-		}
-		code, reason = websocket.StatusCode(n), text
-	}
-	c := s.conn.Load()
-	go func() {
-		_ = c.Close(code, reason) // how it ended, OnClose tells
-		s.end(errClosed)
-	}()
-	return nil
-}
-
-func (s *session) file(ctx context.Context, path string) error {
-	p, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	t := websocket.Binary
-	if utf8.Valid(p) {
-		t = websocket.Text
-	}
-	s.ui.note("sending %d bytes as %v", len(p), t)
-	return s.app.Send(ctx, t, p)
+	s.given = nil
 }

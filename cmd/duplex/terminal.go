@@ -1,179 +1,191 @@
 package main
 
-// This file holds the person's side of "duplex connect" and "duplex listen": a line editor whose prompt stays below what is printed,
-// or plain lines where there is no terminal.
+// This file holds the person's side of "duplex connect" and "duplex listen": a line editor where there is a terminal, plain lines
+// where there is none, and the colours of what is printed.
 
 import (
 	"bufio"
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
 	"golang.org/x/term"
 )
 
-const (
-	maxHistory = 1000     // lines
-	maxLine    = 16 << 20 // bytes of a line of standard input
-)
+const maxLine = 64 << 20 // bytes of a line of standard input
 
-// console reads lines and prints. Printing may come from any goroutine.
+// console reads lines and prints. Lines are for one goroutine to read; printing may come from any.
 type console struct {
-	mu       sync.Mutex
-	out      io.Writer // what the peer sends
-	notes    io.Writer // all else
-	readLine func() (string, error)
-	restore  func()
-	tty      bool
+	out   sink // what the peer sends
+	notes sink // all else
+
+	lines  *bufio.Scanner // nil: editor reads
+	editor *editor        // nil: there is no terminal to type at
+	begin  func() (end func(), err error)
+
+	mu   sync.Mutex // guards what follows, and writing
+	end  func()     // ends the editing; nil: it has not begun
+	over bool       // it must not begin any more
 }
 
-// newConsole returns a line editor if input and output are terminals, and else plain lines.
-func newConsole(in io.Reader, out, notes io.Writer) (*console, error) {
-	inFile, inOK := in.(*os.File)
-	outFile, outOK := out.(*os.File)
-	if inOK && outOK && term.IsTerminal(int(inFile.Fd())) && term.IsTerminal(int(outFile.Fd())) {
-		return newEditor(inFile, outFile)
-	}
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(nil, maxLine)
-	readLine := func() (string, error) {
-		if scanner.Scan() {
-			return scanner.Text(), nil
-		}
-		if err := scanner.Err(); err != nil {
-			return "", fmt.Errorf("standard input: %w", err)
-		}
-		return "", io.EOF
-	}
-	return &console{out: out, notes: notes, readLine: readLine, restore: func() {}}, nil
+// sink is where one kind of output goes.
+type sink struct {
+	w        io.Writer
+	terminal bool
+	colour   bool
 }
 
-// newEditor puts the terminal into raw mode; restore ends that.
-func newEditor(in, out *os.File) (*console, error) {
-	state, err := term.MakeRaw(int(in.Fd()))
-	if err != nil {
-		return nil, err
-	}
-	editor := term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{in, out}, "> ")
-	if width, height, err := term.GetSize(int(out.Fd())); err == nil {
-		_ = editor.SetSize(width, height)
-	}
-	editor.SetBracketedPasteMode(true)
-	past := loadHistory()
-	editor.History = past
-	readLine := func() (string, error) {
-		line, err := editor.ReadLine()
-		if errors.Is(err, term.ErrPasteIndicator) { // a line like any other
-			err = nil
-		}
-		return line, err
-	}
-	restore := func() {
-		editor.SetBracketedPasteMode(false)
-		_ = term.Restore(int(in.Fd()), state)
-		past.save()
-	}
-	return &console{out: editor, notes: editor, readLine: readLine, restore: restore, tty: true}, nil
-}
+// style is how something looks on a terminal.
+type style string
 
-// Colours of what is printed, where there is a terminal and NO_COLOR is not set.
 const (
-	plain  = ""
-	bright = "\x1b[36m"
-	dim    = "\x1b[2m"
-	red    = "\x1b[31m"
+	plain     style = ""
+	faint     style = "\x1b[2m"
+	incoming  style = "\x1b[36m" // what the peer sends
+	outgoing  style = "\x1b[32m" // what we send
+	emphatic  style = "\x1b[1m"
+	alarming  style = "\x1b[31m"
+	styleOver       = "\x1b[0m"
 )
 
-// message prints what the peer sent, as a line, or as it is.
-func (c *console) message(text string) { c.write(c.out, bright, text) }
-
-// note prints what is not the peer's.
-func (c *console) note(format string, a ...any) { c.write(c.notes, dim, fmt.Sprintf(format, a...)) }
-
-// trouble prints what went wrong.
-func (c *console) trouble(format string, a ...any) { c.write(c.notes, red, fmt.Sprintf(format, a...)) }
-
-func (c *console) write(w io.Writer, colour, text string) {
-	text = strings.TrimSuffix(text, "\n")
-	if colour != plain && c.tty && os.Getenv("NO_COLOR") == "" {
-		text = colour + text + "\x1b[0m"
+// newConsole returns a console that edits if both input and output are a terminal.
+func newConsole(in io.Reader, out, notes io.Writer) *console {
+	c := &console{out: newSink(out), notes: newSink(notes)}
+	if f, ok := in.(*os.File); ok && c.out.terminal && isTerminal(f) {
+		c.edit(f, out.(*os.File)) //nolint:errcheck,forcetypeassert // a terminal is one
+		return c
 	}
+	c.lines = bufio.NewScanner(in)
+	c.lines.Buffer(nil, maxLine)
+	c.lines.Split(splitLines)
+	return c
+}
+
+func newSink(w io.Writer) sink {
+	f, ok := w.(*os.File)
+	terminal := ok && isTerminal(f)
+	return sink{w: w, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == ""}
+}
+
+// isTerminal reports whether f is a terminal that can move its cursor.
+func isTerminal(f *os.File) bool {
+	return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// edit prepares the editor. The terminal stays as it is until the first line is asked for: Ctrl-C works until then.
+func (c *console) edit(in, out *os.File) {
+	columns := func() int {
+		width, _, err := term.GetSize(int(out.Fd()))
+		if err != nil {
+			return 0
+		}
+		return width
+	}
+	c.editor = &editor{in: in, out: out, columns: columns, past: loadHistory()}
+	c.begin = func() (func(), error) {
+		state, err := term.MakeRaw(int(in.Fd()))
+		if err != nil {
+			return nil, err
+		}
+		const pastesOn, pastesOff = "\x1b[?2004h", "\x1b[?2004l" // mark pastes as such ("bracketed paste")
+		_, _ = io.WriteString(out, pastesOn)
+		stopWatching := watchSize(c.editor.resized)
+		return func() {
+			stopWatching()
+			c.editor.stop()
+			_, _ = io.WriteString(out, pastesOff)
+			_ = term.Restore(int(in.Fd()), state)
+		}, nil
+	}
+}
+
+// splitLines is bufio.ScanLines, but leaves a carriage return alone: it may belong to a binary message.
+func splitLines(data []byte, atEnd bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEnd && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// interactive reports whether somebody types.
+func (c *console) interactive() bool { return c.editor != nil }
+
+// readLine returns the next line, without its end. Its error is io.EOF at the end of input; see also editor.
+func (c *console) readLine() (string, error) {
+	if c.editor != nil {
+		if err := c.start(); err != nil {
+			return "", err
+		}
+		return c.editor.readLine()
+	}
+	if c.lines.Scan() {
+		return c.lines.Text(), nil
+	}
+	if err := c.lines.Err(); err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	return "", io.EOF
+}
+
+// start begins the editing, once.
+func (c *console) start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = io.WriteString(w, text+"\n")
+	if c.over {
+		return io.EOF
+	}
+	if c.end != nil {
+		return nil
+	}
+	var err error
+	c.end, err = c.begin()
+	return err
 }
 
-// history is the lines of earlier runs and this one, the latest first. It is a term.History.
-type history struct {
-	mu    sync.Mutex
-	path  string // "": it is not kept
-	lines []string
+// stop gives the terminal back as it was. What is printed after it is printed plainly.
+func (c *console) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end != nil && !c.over {
+		c.end()
+	}
+	c.over = true
 }
 
-// loadHistory reads what earlier runs left, if they could.
-func loadHistory() *history {
-	h := new(history)
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return h
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	h.path = filepath.Join(dir, "duplex", "history")
-	data, err := os.ReadFile(h.path)
-	if err != nil {
-		return h // there is none yet
-	}
-	for line := range strings.Lines(string(data)) {
-		h.Add(strings.TrimSuffix(line, "\n"))
-	}
-	return h
+// message prints what the peer sent.
+func (c *console) message(text string) { c.write(c.out, paint(c.out, incoming, text)+"\n") }
+
+// note prints what is not the peer's.
+func (c *console) note(format string, a ...any) {
+	c.write(c.notes, paint(c.notes, faint, fmt.Sprintf(format, a...))+"\n")
 }
 
-// save keeps the lines for the next run. Only the user may read them.
-func (h *history) save() {
-	if h.path == "" || os.MkdirAll(filepath.Dir(h.path), 0o700) != nil {
+// trouble prints what went wrong.
+func (c *console) trouble(format string, a ...any) {
+	c.write(c.notes, paint(c.notes, alarming, fmt.Sprintf(format, a...))+"\n")
+}
+
+// write writes whole lines, or bytes as they are, which others do not mix with.
+func (c *console) write(to sink, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if to.terminal && c.end != nil && !c.over {
+		c.editor.print(text)
 		return
 	}
-	var b strings.Builder
-	for i := h.Len() - 1; i >= 0; i-- {
-		b.WriteString(h.At(i) + "\n")
-	}
-	_ = os.WriteFile(h.path, []byte(b.String()), 0o600) // without it the next run has no history, no more
+	_, _ = io.WriteString(to.w, text)
 }
 
-// Add keeps a line.
-func (h *history) Add(line string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if line == "" || len(h.lines) > 0 && h.lines[len(h.lines)-1] == line {
-		return
+// paint gives text a style, if where it goes has any.
+func paint(to sink, as style, text string) string {
+	if !to.colour || as == plain || text == "" {
+		return text
 	}
-	h.lines = append(h.lines, line)
-	if len(h.lines) > maxHistory {
-		h.lines = h.lines[1:]
-	}
-}
-
-// Len returns the number of lines.
-func (h *history) Len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.lines)
-}
-
-// At returns a line; 0 is the latest.
-func (h *history) At(i int) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.lines[len(h.lines)-1-i]
+	return string(as) + strings.TrimSuffix(text, "\n") + styleOver + text[len(strings.TrimSuffix(text, "\n")):]
 }

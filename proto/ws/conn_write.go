@@ -132,6 +132,9 @@ func (c *Conn) Close(code StatusCode, reason string) error {
 		return ErrStatusCode
 	}
 	c.queueClose(code, reason)
+	if c.inflate != nil {
+		c.inflate.z = nil // not back to its pool: whoever was given the last Event may still look at it, Close is not a read
+	}
 	if c.phase == inData || c.phase == inInflate {
 		c.phase = inDiscard
 		if c.frame.Fin {
