@@ -66,12 +66,12 @@ var pages = []struct {
 func testPages(t *testing.T, b *browser) {
 	srv := startServer(t, usualFlags...)
 	for _, l := range []look{desktop, phone} {
-		for _, dark := range []bool{false, true} {
-			for _, lang := range []string{"en", "zh-CN"} {
-				l.dark, l.lang = dark, lang
-				l.name = fmt.Sprintf("%s-%s-%s", strings.SplitN(l.name, "-", 2)[0], map[bool]string{false: "light", true: "dark"}[dark], lang)
-				t.Run(l.name, func(t *testing.T) { testLook(t, b, srv, l) })
-			}
+		for _, how := range []struct {
+			name, lang string
+			dark       bool
+		}{{"light-en", "en", false}, {"dark-en", "en", true}, {"light-zh", "zh-CN", false}} {
+			shown := look{l.name + "-" + how.name, l.width, l.height, l.touch, how.dark, how.lang}
+			t.Run(shown.name, func(t *testing.T) { testLook(t, b, srv, shown) })
 		}
 	}
 }

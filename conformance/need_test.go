@@ -18,6 +18,8 @@ var programs = map[string][]string{
 	"nginx-light": {"nginx", "/usr/sbin/nginx"},
 	"haproxy":     {"haproxy", "/usr/sbin/haproxy"},
 	"nodejs":      {"node"},
+	"tinyproxy":   {"tinyproxy"},
+	"microsocks":  {"microsocks"},
 }
 
 // modules are the packages that are a Python module.

@@ -165,23 +165,29 @@ func TestIdle(t *testing.T) {
 		{"the client's pings keep it", 2 * time.Second, 5 * time.Second, time.Second, true},
 		{"the server's pings keep it", serverPings + 3*time.Second, serverPings + 7*time.Second, -1, true},
 	}
-	for _, p := range []proxy{nginx, haproxy} {
+	proxies := []proxy{nginx, haproxy}
+	errs := make([][]error, len(proxies))
+	var all sync.WaitGroup // at once: they mostly wait
+	for n, p := range proxies {
+		if !installed(p.pkg) {
+			continue
+		}
+		srv := startServer(t)
+		errs[n] = make([]error, len(cases))
+		for i, c := range cases {
+			addr := p.start(t, proxyOptions{backend: srv.addr, timeout: c.timeout})
+			all.Go(func() { errs[n][i] = idle(t.Context(), addr, c.silence, c.ping) })
+		}
+	}
+	all.Wait()
+	for n, p := range proxies {
 		client := "duplex, " + p.name
 		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
 			need(t, client, p.pkg)
-			srv := startServer(t)
-			errs := make([]error, len(cases))
-			var all sync.WaitGroup
-			for i, c := range cases {
-				addr := p.start(t, proxyOptions{backend: srv.addr, timeout: c.timeout})
-				all.Go(func() { errs[i] = idle(t.Context(), addr, c.silence, c.ping) })
-			}
-			all.Wait()
 			for i, c := range cases {
 				check(t, client, "idle", c.what, func(t *testing.T) {
-					if alive := errs[i] == nil; alive != c.alive {
-						t.Errorf("after %v of silence: %v", c.silence, errs[i])
+					if alive := errs[n][i] == nil; alive != c.alive {
+						t.Errorf("after %v of silence: %v", c.silence, errs[n][i])
 					}
 				})
 			}

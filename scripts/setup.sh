@@ -21,6 +21,8 @@ missing_packages() {
 	chinese_font || echo fontconfig fonts-wqy-microhei # for pages in Chinese; 1.6 MB, the others have 7 to 57
 	command -v nginx >/dev/null || echo nginx-light
 	command -v haproxy >/dev/null || echo haproxy
+	command -v tinyproxy >/dev/null || echo tinyproxy-bin
+	command -v microsocks >/dev/null || echo microsocks
 	command -v npm >/dev/null || echo nodejs npm
 	python_has websocket || echo python3-websocket
 	python_has websockets || echo python3-websockets
@@ -40,7 +42,7 @@ install_packages() {
 	if ! apt install "$@"; then # one of them is not to be had: the others one by one
 		for name in "$@"; do apt install "$name" || true; done
 	fi
-	for name in nginx haproxy; do
+	for name in nginx haproxy microsocks; do
 		case " $* " in *" $name"*) update-rc.d "$name" disable || true ;; esac
 	done
 }

@@ -247,8 +247,8 @@ func TestAttack_K04_WrongAnswers(t *testing.T) {
 		"window bits": func(h string) string {
 			return strings.Replace(h, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16\r\n\r\n", 1)
 		},
-		"not what we ask": func(h string) string {
-			return strings.Replace(h, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1)
+		"twice": func(h string) string {
+			return strings.Replace(h, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate, permessage-deflate\r\n\r\n", 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -158,5 +158,8 @@ func (e *explainer) frame(sent bool, f *websocket.Frame) {
 	defer e.mu.Unlock() // so that the numbers are told in order
 	e.frames[i]++
 	title := fmt.Sprintf("%s%s frame %d: %s", e.who, mark, e.frames[i], frameTitle(f))
+	if sent && f.Opcode == ws.OpPing && !e.server {
+		title += ", to hear that all has arrived"
+	}
 	e.tell(e.to, paint(e.to, as, title)+"\n"+explainFrame(f, func(as style, text string) string { return paint(e.to, as, text) }))
 }

@@ -172,11 +172,11 @@ func checkDeflate(lines []string, want *DeflateOptions) (*DeflateParams, error) 
 	if o.clientBits != 0 {
 		p.ClientMaxWindowBits = o.clientBits
 	}
-	// Each of our offers bounds the history that we would have to keep.
-	bounded := o.serverNoTakeover || want.Takeover && p.ServerMaxWindowBits <= want.windowBits()
-	if !bounded {
-		return nil, errors.New("the answer accepts none of the offers of permessage-deflate as it was made")
+	if want.Takeover && o.serverBits > want.windowBits() {
+		return nil, errors.New("the answer's server_max_window_bits exceeds what was offered")
 	}
+	// A server should repeat the parameters that bound the history we keep of it, and some, such as older Tornados, do not. Then
+	// it may use 32 KiB, and we keep them.
 	return p, nil
 }
 

