@@ -1,6 +1,6 @@
 // Package conformance runs clients that others wrote against the real binary, in real processes: npm's ws, Debian's
 // python3-websocket (short and long-lived style), python3-websockets and python3-tornado, curl, and Chromium; straight, over
-// TLS, and through nginx and HAProxy.
+// TLS, and through nginx and HAProxy. And it runs our client against servers and proxies that others wrote.
 //
 // It holds tests only. The checks of the script clients stand in node/ and python/; each prints a line for each check, which
 // becomes a subtest. At the end a table says which client passed how many checks of what. A test whose program is not

@@ -286,7 +286,7 @@ func TestAppQueue(t *testing.T) {
 	if !slices.Equal(dropped, []string{"0 true", "1 true"}) {
 		t.Errorf("%q", dropped)
 	}
-	a = &App{QueueMessages: 1, URL: "ftp://x", OnUndelivered: func(m Message, err error) { dropped = append(dropped, fmt.Sprint(err == ErrNotSent)) }}
+	a = &App{QueueMessages: 1, URL: "ftp://x", OnUndelivered: func(_ Message, err error) { dropped = append(dropped, fmt.Sprint(err == ErrNotSent)) }}
 	_ = a.Send(ctx, Text, nil)
 	short, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 	defer cancel()

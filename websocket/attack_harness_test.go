@@ -159,22 +159,6 @@ func (a *target) url(path string) string {
 	return "ws://" + a.addr + path
 }
 
-// open returns a connection of our own client.
-func (a *target) open(path string, o *DialOptions) *Conn {
-	a.t.Helper()
-	var d DialOptions
-	if o != nil {
-		d = *o
-	}
-	d.TLS = a.client
-	c, err := Dial(testContext(a.t), a.url(path), &d)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.keep(c.nc)
-	return c
-}
-
 // keep has nc hung up when the attack is over.
 func (a *target) keep(nc net.Conn) {
 	a.mu.Lock()

@@ -384,7 +384,7 @@ func TestAttack_K08_Proxies(t *testing.T) {
 		return func(*url.URL) (*url.URL, error) { return url.Parse(u) }
 	}
 	asked := 0
-	no := hostile(t, func(nc net.Conn, r *http.Request) {
+	no := hostile(t, func(nc net.Conn, _ *http.Request) {
 		asked++
 		_, _ = io.WriteString(nc, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno")
 	})

@@ -60,7 +60,7 @@ func TestServerCloseCode(t *testing.T) {
 
 func TestServerRequest(t *testing.T) {
 	got := make(chan string, 1)
-	dial := serve(t, &Server{Handle: func(ctx context.Context, c *Conn) error {
+	dial := serve(t, &Server{Handle: func(ctx context.Context, _ *Conn) error {
 		r := Request(ctx)
 		got <- r.URL.Path + " " + r.URL.Query().Get("seed") + " " + r.Header.Get("X-Test")
 		<-ctx.Done() // ends with the connection, though nobody reads: CloseNow below breaks the next ping

@@ -23,6 +23,7 @@ const (
 	maxMessage = 64 << 20         // bytes of a message that comes, or of a file that goes
 	flushTime  = 10 * time.Second // to hear that all has arrived, when standard input has ended
 	partTime   = 2 * time.Second  // the same, when somebody waits at a terminal
+	retryTime  = 10 * time.Second // between two attempts, at most
 	pingTime   = 10 * time.Second // for the answer to /ping
 	maxGiven   = 5                // messages that were given back and are told of one by one
 )
@@ -62,6 +63,7 @@ func (s *session) run(ctx context.Context, opts *websocket.DialOptions) error {
 	s.app = websocket.App{
 		URL:           s.address,
 		Options:       opts,
+		MaxDelay:      retryTime,
 		OnOpen:        s.opened,
 		OnMessage:     s.message,
 		OnClose:       func(e *websocket.CloseError) { s.closed(e, leaves()) },
@@ -119,32 +121,44 @@ func (s *session) verdict(err error) error {
 	var handshake *websocket.HandshakeError
 	var network *net.OpError
 	switch {
+	case errors.As(err, &closed) && endedWell(closed):
+		return s.unmet()
 	case errors.As(err, &closed):
-		if endedWell(closed) {
-			return s.unmet()
-		}
 		return &exitError{exitAbnormal, errors.New(closing(closed))}
 	case errors.As(err, &handshake):
-		return &exitError{exitHandshake, err}
+		return &exitError{exitHandshake, s.explain(err)}
 	case errors.As(err, &network) && (network.Op == "dial" || network.Op == "socks connect"):
-		return &exitError{exitRefused, fmt.Errorf("no connection: %s", strings.TrimPrefix(err.Error(), "websocket: dial: "))}
-	case strings.HasPrefix(err.Error(), "websocket: handshake:"), strings.HasPrefix(err.Error(), "websocket: dial:"):
-		return &exitError{exitHandshake, explainTLS(s.address, err)} // the connection was there
+		return &exitError{exitRefused, s.explain(err)}
+	case strings.HasPrefix(err.Error(), handshaking), strings.HasPrefix(err.Error(), dialing):
+		return &exitError{exitHandshake, s.explain(err)} // somebody was there
 	}
 	return err
 }
 
-// explainTLS says what to do about a certificate, or about TLS with a server that has none.
-func explainTLS(address string, err error) error {
+// How the errors of an attempt begin.
+const (
+	dialing     = "websocket: dial: "
+	handshaking = "websocket: handshake: "
+)
+
+// explain says why an attempt failed, and what to do about it if that is known.
+func (s *session) explain(err error) error {
+	hint := ""
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
-		return fmt.Errorf("%w\n  To trust a certificate of your own:  --cacert FILE\n  To connect all the same:             --insecure", err)
+		hint = "\n  To trust a certificate of your own:  --cacert FILE\n  To connect all the same:             --insecure"
 	case errors.As(err, &record):
-		return fmt.Errorf("%w\n  Without TLS:  duplex connect %s", err, strings.Replace(address, "wss://", "ws://", 1))
+		hint = "\n  Without TLS:  " + strings.Replace(shownAddress(s.address), "wss://", "ws://", 1)
 	}
-	return err
+	text := escape(err.Error(), false)
+	if rest, ok := strings.CutPrefix(text, dialing); ok {
+		text = "no connection: " + rest
+	} else if rest, ok := strings.CutPrefix(text, handshaking); ok {
+		text = "no WebSocket: " + rest
+	}
+	return errors.New(text + hint)
 }
 
 // unmet returns an error if what was waited for did not come before the session ended well.
@@ -303,11 +317,11 @@ func closing(e *websocket.CloseError) string {
 // failed tells why an attempt failed, with what the server said.
 func (s *session) failed(err error) {
 	if s.f.reconnect {
-		s.ui.trouble("%s; trying again", escape(err.Error(), false)) // else main says it
+		s.ui.trouble("%v; trying again", s.explain(err)) // else main says it
 	}
 	var e *websocket.HandshakeError
 	if errors.As(err, &e) && len(e.Body) > 0 {
-		s.ui.trouble("the server says: %s", escape(strings.TrimSpace(string(e.Body)), true))
+		s.ui.trouble("the server says:\n%s", aside("  ", escape(strings.TrimSpace(string(e.Body)), true)))
 	}
 }
 

@@ -120,7 +120,7 @@ func TestBuildPrefix(t *testing.T) {
 		for s, code := range canonical(lengths) {
 			l := uint(lengths[s])
 			for range min(int(l), 8) {
-				b := uint64(r.Uint64()) << l
+				b := r.Uint64() << l
 				for i := range l {
 					b |= uint64(code>>(l-1-i)&1) << i
 				}
