@@ -12,12 +12,28 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+// TestChromiumLooks sees every page with every look.
+func TestChromiumLooks(t *testing.T) {
+	t.Parallel()
+	need(t, chromium, "chromium")
+	b := startBrowser(t)
+	srv := startServer(t, usualFlags...)
+	for _, l := range []look{desktop, phone} {
+		for _, how := range []struct {
+			name, lang string
+			dark       bool
+		}{{"light-en", "en", false}, {"dark-en", "en", true}, {"light-zh", "zh-CN", false}} {
+			shown := look{l.name + "-" + how.name, l.width, l.height, l.touch, how.dark, how.lang}
+			check(t, chromium, "pages", shown.name, func(t *testing.T) { testLook(t, b, srv, shown) })
+		}
+	}
+}
+
 // TestChromium drives the pages in one browser.
 func TestChromium(t *testing.T) {
 	t.Parallel()
 	need(t, chromium, "chromium")
 	b := startBrowser(t)
-	check(t, chromium, "pages", "all", func(t *testing.T) { testPages(t, b) })
 	check(t, chromium, "index", "says and is answered", func(t *testing.T) { testIndex(t, b) })
 	check(t, chromium, "hello", "at the interval chosen", func(t *testing.T) { testHello(t, b) })
 	check(t, chromium, "echo", "the tester", func(t *testing.T) { testTester(t, b) })
@@ -61,19 +77,6 @@ var pages = []struct {
 		p.do(chromedp.Sleep(settled))
 	}},
 	{"/nowhere", "404", func(*tab) {}},
-}
-
-func testPages(t *testing.T, b *browser) {
-	srv := startServer(t, usualFlags...)
-	for _, l := range []look{desktop, phone} {
-		for _, how := range []struct {
-			name, lang string
-			dark       bool
-		}{{"light-en", "en", false}, {"dark-en", "en", true}, {"light-zh", "zh-CN", false}} {
-			shown := look{l.name + "-" + how.name, l.width, l.height, l.touch, how.dark, how.lang}
-			t.Run(shown.name, func(t *testing.T) { testLook(t, b, srv, shown) })
-		}
-	}
 }
 
 // testLook sees all pages with one look.
@@ -190,6 +193,7 @@ func testShutdown(t *testing.T, b *browser) {
 	tester.waitFor("document.querySelector('#log').innerText.includes('Closed with 1001')")
 	game.waitForState("closed")
 	game.waitFor("!document.querySelector('#veil').hidden")
+	game.do(chromedp.Sleep(2 * settled)) // it fades in
 	game.shoot("game-lost")
 	startServerAt(t, srv.addr)
 	game.do(chromedp.Click(chromedp.ID("again")))

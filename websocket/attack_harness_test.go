@@ -19,7 +19,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -159,6 +158,22 @@ func (a *target) url(path string) string {
 	return "ws://" + a.addr + path
 }
 
+// open returns a connection of our own client.
+func (a *target) open(path string, o *DialOptions) *Conn {
+	a.t.Helper()
+	var d DialOptions
+	if o != nil {
+		d = *o
+	}
+	d.TLS = a.client
+	c, err := Dial(testContext(a.t), a.url(path), &d)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.keep(c.nc)
+	return c
+}
+
 // keep has nc hung up when the attack is over.
 func (a *target) keep(nc net.Conn) {
 	a.mu.Lock()
@@ -293,11 +308,7 @@ func scale(n, full int) int {
 	if os.Getenv("DUPLEX_FULL") == "" {
 		return n
 	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		full = min(full, int(limit.Cur/2)-100)
-	}
-	return max(n, full)
+	return max(n, min(full, descriptors()/2-100))
 }
 
 // scaleWork is scale for what takes no descriptors.

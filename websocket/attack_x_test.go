@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -62,7 +63,8 @@ func TestAttack_L03_Secrets(t *testing.T) {
 	}
 	s.Accept.Header = map[string][]string{"Set-Cookie": {"session=hunter2"}}
 	attack(t, s, func(a *target) {
-		fields := []string{"Authorization: Bearer hunter2", "Cookie: session=hunter2", "Proxy-Authorization: Basic hunter2"}
+		fields := []string{"Authorization: Bearer hunter2", "Cookie: session=hunter2", " Cookie: session=hunter2",
+			"Proxy-Authorization: Basic hunter2", "Referer: https://example.com/?y=1&token=hunter2"}
 		path := "/?token=hunter2&x=1&access_token=hunter2&sid=hunter2"
 		a.upgrade(path, fields...)
 		a.refused(request(path, append(fields, "Origin: https://evil.example")...), 403)
@@ -94,6 +96,30 @@ func TestAttack_P01_ForwardedFor(t *testing.T) {
 		a.refused(request("/", "X-Forwarded-For: 7.7.7.7, 10.1.2.3"), 429)
 		a.refused(request("/", "X-Forwarded-For: ::ffff:10.1.2.3"), 429)
 		a.upgrade("/", "X-Forwarded-For: 10.1.2.4")
+	})
+}
+
+// What a load balancer may put in front of a request is no request here: there is no option for it.
+func TestAttack_P03_ProxyHeader(t *testing.T) {
+	v2 := "\r\n\r\n\x00\r\nQUIT\n"
+	attack(t, setup{MaxConnsPerIP: 3, HeaderTimeout: 500 * time.Millisecond}, func(a *target) {
+		for name, head := range map[string]string{
+			"v1":             "PROXY TCP4 10.1.2.3 10.1.2.4 1 2\r\n",
+			"v1, unknown":    "PROXY UNKNOWN\r\n",
+			"v1, twice":      "PROXY TCP4 10.1.2.3 10.1.2.4 1 2\r\nPROXY TCP4 10.1.2.3 10.1.2.4 1 2\r\n",
+			"v1, long":       "PROXY TCP6 " + strings.Repeat("f", 5000) + "\r\n",
+			"v2":             v2 + "\x21\x11\x00\x0c\x0a\x01\x02\x03\x0a\x01\x02\x04\x00\x01\x00\x02",
+			"v2, local":      v2 + "\x20\x00\x00\x00",
+			"v2, 65535 long": v2 + "\x21\x11\xff\xff" + strings.Repeat("\x00", 65535),
+		} {
+			r := a.dial()
+			go r.send([]byte(head + request("/"))...)
+			got, _ := io.ReadAll(r.br)
+			if bytes.Contains(got, []byte("101 ")) || len(got) > 0 && !bytes.HasPrefix(got, []byte("HTTP/1.1 400 ")) {
+				a.t.Errorf("%s: answered with %.60q", name, got)
+			}
+			_ = r.Close()
+		}
 	})
 }
 

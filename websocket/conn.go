@@ -3,6 +3,7 @@ package websocket
 // This file holds the connection: its parts, who owns which, and how it ends.
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -169,6 +170,14 @@ func (c *Conn) ended() error {
 	return c.err
 }
 
+// stopped returns why a call ends whose context has ended. The connection's end goes first: it ends the context of a Server's handler.
+func (c *Conn) stopped(ctx context.Context) error {
+	if err := c.ended(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
 // setEnded keeps how the connection ended and wakes all who wait. c.mu is held.
 func (c *Conn) setEnded(e *CloseError) {
 	c.err = e
@@ -293,11 +302,16 @@ func (c *Conn) shut(how ending) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = nc.Close()
+	close(c.gone)
+	c.tidy()
+}
+
+// tidy lets go of what reading borrowed when the connection is gone, unless somebody reads: he does so when he is done.
+func (c *Conn) tidy() {
 	select {
-	case c.reading <- struct{}{}: // who reads now lets go of it all by himself
+	case c.reading <- struct{}{}:
 		c.in.forget(c)
 		<-c.reading
 	default:
 	}
-	close(c.gone)
 }

@@ -234,7 +234,6 @@ func TestShutdownCutsAll(t *testing.T) {
 			t.Error(err)
 		}
 		cancel()
-		_ = ln.Close()
 		done := make(chan struct{})
 		go func() {
 			wg.Wait()
@@ -312,6 +311,82 @@ func TestHalfClosed(t *testing.T) {
 	b.hangUp()
 }
 
+// A message that was cut short by the end of its connection is no whole message, however it ended.
+func TestReaderOfLostConnection(t *testing.T) {
+	for name, end := range map[string]func(here, there *Conn){
+		"peer gone": func(_, there *Conn) { _ = there.CloseNow() },
+		"closed":    func(here, _ *Conn) { _ = here.Close(StatusNormalClosure, "") },
+		"closeNow":  func(here, _ *Conn) { _ = here.CloseNow() },
+		"lost":      func(here, _ *Conn) { here.lost(ErrPingTimeout) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onAll(t, &Options{CloseTimeout: 50 * time.Millisecond}, func(t *testing.T, here, there *Conn) {
+				ctx := testContext(t)
+				w, err := there.Writer(ctx, Text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Write(make([]byte, 5000)); err != nil {
+					t.Fatal(err)
+				}
+				_, r, err := here.Reader(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := r.Read(make([]byte, 10)); err != nil {
+					t.Fatal(err)
+				}
+				end(here, there)
+				if _, err := io.ReadAll(r); CloseStatus(err) == 0 {
+					t.Errorf("the message ends with %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A message that is skipped is skipped to its end, though the skipping was cancelled in the middle of it.
+func TestSkipCancelled(t *testing.T) {
+	for name, begin := range map[string]func(ctx context.Context, c *Conn){
+		"begun by Read":   func(ctx context.Context, c *Conn) { _, _ = c.Read(ctx) },
+		"begun by Reader": func(ctx context.Context, c *Conn) { _, _, _ = c.Reader(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			here, there := Pair(nil)
+			defer func() { _, _ = here.CloseNow(), there.CloseNow() }()
+			ctx := testContext(t)
+			w, err := there.Writer(ctx, Text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more := func() context.Context { // another part of the message, and a context for it to be read with
+				if _, err := w.Write(make([]byte, 5000)); err != nil {
+					t.Fatal(err)
+				}
+				short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+				t.Cleanup(cancel)
+				return short
+			}
+			begin(more(), here)
+			if _, _, err := here.Reader(more()); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			if _, err := here.Read(more()); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			more()
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			go func() { _ = there.Write(ctx, Text, []byte("next")) }()
+			m, err := here.Read(ctx)
+			if err != nil || string(m.Data) != "next" {
+				t.Errorf("%d bytes that begin with %.10q, error %v", len(m.Data), m.Data, err)
+			}
+		})
+	}
+}
+
 // Frames cut anywhere, by a writer that stops in between, with reads cancelled all the time: the messages are the same.
 func TestCutAndCancelled(t *testing.T) {
 	var want []string
@@ -361,6 +436,36 @@ func TestCutAndCancelled(t *testing.T) {
 	a.hangUp()
 }
 
+// Goroutines that read JSON at the same time do not see each other's.
+func TestConcurrentJSON(t *testing.T) {
+	here, there := Pair(nil)
+	ctx := testContext(t)
+	go func() {
+		for i := range 1000 {
+			if err := there.WriteJSON(ctx, bytes.Repeat([]byte{byte(i)}, 1+i%2000)); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = there.Close(StatusNormalClosure, "")
+	}()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				var p []byte
+				err := here.ReadJSON(ctx, &p)
+				if CloseStatus(err) != 0 {
+					return
+				}
+				if err != nil || len(bytes.Trim(p, string(p[:1]))) > 0 {
+					t.Errorf("messages are mixed: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // Random calls from many goroutines on both ends, with random cancellations and ends. Nothing panics, hangs or mixes messages.
 func TestStress(t *testing.T) {
 	o := &Options{
@@ -374,8 +479,9 @@ func TestStress(t *testing.T) {
 			here, there := pair(t, &o)
 			var wg sync.WaitGroup
 			for _, c := range []*Conn{here, there} {
+				var reading sync.Mutex // what is read is valid until the next read
 				for range 6 {
-					wg.Go(func() { randomCalls(t, c) })
+					wg.Go(func() { randomCalls(t, c, &reading) })
 				}
 			}
 			wg.Wait()
@@ -393,18 +499,22 @@ func TestStress(t *testing.T) {
 }
 
 // randomCalls makes calls until the connection has ended. Every message tells its length, and is all of one letter.
-func randomCalls(t *testing.T, c *Conn) {
+func randomCalls(t *testing.T, c *Conn, reading *sync.Mutex) {
 	for calls := 0; c.ended() == nil; calls++ {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(3000))*time.Microsecond)
 		switch k := rand.IntN(100); {
 		case k < 45:
+			reading.Lock()
 			if m, err := c.Read(ctx); err == nil {
 				checkMessage(t, m.Data)
 			}
+			reading.Unlock()
 		case k < 55:
+			reading.Lock()
 			if _, r, err := c.Reader(ctx); err == nil {
 				_, _ = io.CopyN(io.Discard, r, rand.Int64N(10_000))
 			}
+			reading.Unlock()
 		case k < 80:
 			_ = c.Write(ctx, Text, message(rand.IntN(1<<rand.IntN(17))))
 		case k < 84:
@@ -424,11 +534,11 @@ func randomCalls(t *testing.T, c *Conn) {
 			_, _ = c.Ping(ctx)
 		case k < 97:
 			_, _ = c.Queued(), c.Latency()
-		case calls > 100 && k == 97:
+		case calls > 20 && k == 97:
 			_ = c.Close(StatusCode(4000+k), "enough")
-		case calls > 100 && k == 98:
+		case calls > 20 && k == 98:
 			_ = c.CloseNow()
-		case calls > 100 && k == 99:
+		case calls > 20 && k == 99:
 			_ = c.fail(StatusGoingAway, "enough")
 		}
 		cancel()

@@ -38,6 +38,7 @@ type Options struct {
 
 	// PingInterval is how often the peer is pinged, PingTimeout how long it may then stay silent: a dead peer
 	// is known after their sum at most, as long as somebody reads. If zero, 25 s and 20 s; a negative PingInterval turns pings off.
+	// A PingTimeout longer than PingInterval is cut to that.
 	PingInterval time.Duration
 	PingTimeout  time.Duration
 
@@ -135,6 +136,9 @@ func newSettings(o *Options) *settings {
 	s.CloseTimeout = orDefault(s.CloseTimeout, 5*time.Second)
 	s.PingInterval = orDefault(s.PingInterval, 25*time.Second)
 	s.PingTimeout = orDefault(s.PingTimeout, 20*time.Second)
+	if s.PingInterval > 0 {
+		s.PingTimeout = min(s.PingTimeout, s.PingInterval)
+	}
 	s.machine = ws.Config{
 		ReadLimit:    s.ReadLimit,
 		MaxFragments: s.MaxFragments,

@@ -134,6 +134,9 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err != nil { // it goes before the end of ctx, see stopped
+		return 0, c.err
+	}
 	c.ping.waiting = slices.DeleteFunc(c.ping.waiting, func(p *pinged) bool { return p == &w })
 	return 0, ctx.Err()
 }

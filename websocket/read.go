@@ -81,6 +81,11 @@ func (c *Conn) read(ctx context.Context, whole bool) (received, error) {
 		return received{}, err
 	}
 	defer c.unlockRead()
+	return c.readLocked(ctx, whole)
+}
+
+// readLocked is read for who holds c.reading.
+func (c *Conn) readLocked(ctx context.Context, whole bool) (received, error) {
 	in := &c.in
 	if in.reader != nil {
 		if err := c.skip(ctx); err != nil {
@@ -122,6 +127,7 @@ func (c *Conn) read(ctx context.Context, whole bool) (received, error) {
 func (c *Conn) skip(ctx context.Context) error {
 	in := &c.in
 	for in.open && !in.last {
+		in.reader = new(messageReader) // nobody's: if ctx ends here, the next read must go on skipping
 		var err error
 		if _, in.last, err = c.nextPiece(ctx); err != nil {
 			return err
@@ -245,8 +251,8 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 		c.in.release(c)
 		if c.role == ws.Client {
 			go c.finish() // the server closes first
-		} else {
-			c.settle()
+		} else if !c.settle() {
+			_ = c.nc.SetWriteDeadline(c.closeBy) // a write under way was given more time than there is now
 		}
 		return err
 	case ws.EventFail:
@@ -339,8 +345,8 @@ func (w *wakeOnDone) stop() {
 
 // watch returns the error of ctx, or sees to it that its end wakes the read that follows.
 func (c *Conn) watch(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return c.stopped(ctx)
 	}
 	done := ctx.Done()
 	if done == nil || done == c.own || done == c.wake.done {
@@ -371,11 +377,18 @@ func (c *Conn) lockRead(ctx context.Context) error {
 	case <-c.down:
 		return c.ended()
 	case <-ctx.Done():
-		return ctx.Err()
+		return c.stopped(ctx)
 	}
 }
 
-func (c *Conn) unlockRead() { <-c.reading }
+func (c *Conn) unlockRead() {
+	<-c.reading
+	select {
+	case <-c.gone:
+		c.tidy()
+	default:
+	}
+}
 
 // Reader returns the type of the next message and a reader of it, for messages that need not be in memory whole. The reader
 // is good until the message ends, with io.EOF, or the next read of another kind, which skips the rest. ctx holds for it too.
@@ -399,8 +412,9 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
 
 // messageReader is what Reader returns.
 type messageReader struct {
-	c   *Conn
-	ctx context.Context //nolint:containedctx // io.Reader has no place for one
+	c    *Conn
+	ctx  context.Context //nolint:containedctx // io.Reader has no place for one
+	over bool            // the message was read to its end
 }
 
 // Read reads from the message.
@@ -411,12 +425,16 @@ func (r *messageReader) Read(p []byte) (int, error) {
 	}
 	defer c.unlockRead()
 	in := &c.in
-	if in.reader != r { // it is over, or was skipped
+	if in.reader != r { // it is over, or was skipped, or the connection has ended in the middle of it
+		if err := c.ended(); err != nil && !r.over {
+			return 0, err
+		}
 		return 0, io.EOF
 	}
 	for len(in.piece) == 0 {
 		if in.last {
 			in.done()
+			r.over = true
 			return 0, io.EOF
 		}
 		var err error
@@ -460,9 +478,13 @@ func endedWell(err error) bool {
 // ReadJSON reads a message and decodes it into v with encoding/json. A message that is no JSON for v is an error and leaves the
 // connection open.
 func (c *Conn) ReadJSON(ctx context.Context, v any) error {
-	msg, err := c.Read(ctx)
+	if err := c.lockRead(ctx); err != nil {
+		return err
+	}
+	defer c.unlockRead() // when v has been filled: the next read would overwrite what it is filled from
+	r, err := c.readLocked(ctx, true)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(msg.Data, v)
+	return json.Unmarshal(r.Data, v)
 }

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -96,6 +98,7 @@ func (s *Server) serve(c *Conn, r *http.Request) {
 		_ = c.fail(StatusGoingAway, "server shutting down")
 	}
 	defer s.remove(c)
+	defer func() { _ = c.CloseNow() }() // if the handler ended its goroutine (runtime.Goexit); else it is closed by now
 	defer func() {
 		if v := recover(); v != nil {
 			_ = c.Close(StatusInternalError, "internal error")
@@ -129,12 +132,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			close(s.empty)
 		}
 	}
-	open := make([]*Conn, 0, len(s.conns))
-	for c := range s.conns {
-		open = append(open, c)
-	}
 	s.mu.Unlock()
-	for _, c := range open {
+	for _, c := range s.open() {
 		_ = c.fail(StatusGoingAway, "server shutting down")
 	}
 	select {
@@ -142,10 +141,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	for _, c := range open {
+	for _, c := range s.open() { // with those that came in the meantime: they were told to go when they came
 		c.shut(cutOff)
 	}
 	return ctx.Err()
+}
+
+// open returns the open connections.
+func (s *Server) open() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
 }
 
 // enter counts a handshake in, or refuses it.

@@ -108,10 +108,10 @@ var (
 // redact replaces the secrets in a head.
 func redact(head string) string {
 	lines := strings.Split(head, "\r\n")
-	lines[0] = secretParam.ReplaceAllString(lines[0], "${1}[redacted]")
-	for i, line := range lines[1:] {
+	for i, line := range lines {
+		lines[i] = secretParam.ReplaceAllString(line, "${1}[redacted]") // addresses stand in fields too: Referer, Location
 		if name, _, ok := strings.Cut(line, ":"); ok && slices.Contains(secretFields, strings.ToLower(name)) {
-			lines[i+1] = name + ": [redacted]"
+			lines[i] = name + ": [redacted]"
 		}
 	}
 	return strings.Join(lines, "\r\n")

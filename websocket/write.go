@@ -162,7 +162,7 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 		case <-room:
 		case <-c.down:
 		case <-ctx.Done():
-			return ctx.Err()
+			return c.stopped(ctx)
 		}
 		c.mu.Lock()
 	}

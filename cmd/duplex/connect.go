@@ -132,9 +132,8 @@ func connect(ctx context.Context, address string, f *connectFlags, once bool, in
 		in = strings.NewReader("") // there is one message, and it is known
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	defer context.AfterFunc(ctx, stop)() // a second signal has its usual effect: the end
 	defer stop()
-	s := &session{f: f, ui: newConsole(in, out, notes), once: once, address: address}
+	s := &session{f: f, ui: newConsole(in, out, notes), once: once, address: address, release: stop}
 	if f.trace {
 		opts.Trace = s.ui.trace(0)
 	}

@@ -28,22 +28,38 @@ func frameTitle(f *websocket.Frame) string {
 		text = f.Inflated
 	}
 	switch {
-	case f.Opcode == ws.OpClose:
-		if code, reason, err := ws.ParseClose(f.Payload); err == nil && !f.Cut {
-			s += fmt.Sprintf(", %v", code)
-			if reason != "" {
-				s += " " + excerpt(reason, 40)
-			}
-		}
+	case f.Opcode == ws.OpClose && !f.Cut:
+		s += ", " + closeTitle(f.Payload)
 	case f.Opcode == ws.OpText && f.Length > 0:
 		s += " " + excerpt(string(text), 40)
 	default:
-		s += fmt.Sprintf(", %d bytes", f.Length)
+		s += ", " + byteCount(f.Length)
 	}
 	if !f.Fin {
 		s += ", more of the message follows"
 	}
 	return s
+}
+
+// closeTitle tells what the payload of a close frame says.
+func closeTitle(p []byte) string {
+	code, reason, err := ws.ParseClose(p)
+	switch {
+	case err != nil:
+		return byteCount(int64(len(p))) + " that must not be"
+	case len(p) == 0:
+		return "without a code"
+	case reason == "":
+		return code.String()
+	}
+	return code.String() + " " + excerpt(reason, 40)
+}
+
+func byteCount(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // explainFrame lays a frame out: its header bit by bit, then the bytes of each of its parts, and what they mean.

@@ -3,14 +3,17 @@ package main
 // This file tests the layout of frames, on frames made by hand, and of the accept key.
 
 import (
+	"cmp"
 	"encoding/hex"
 	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/duplex-go/duplex/proto/ws"
 	"github.com/duplex-go/duplex/websocket"
@@ -57,12 +60,9 @@ func explainBytes(t *testing.T, head string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := 1
-		for _, d := range times {
-			if n == 1 && times != "" {
-				n = 0
-			}
-			n = 10*n + int(d-'0')
+		n, err := strconv.Atoi(cmp.Or(times, "1"))
+		if err != nil {
+			t.Fatal(err)
 		}
 		wire = append(wire, strings.Repeat(string(p), n)...)
 	}
@@ -73,8 +73,8 @@ func explainBytes(t *testing.T, head string) string {
 	})
 	tap.Feed(wire)
 	for line := range strings.Lines(b.String()) {
-		if len(line) > 80 {
-			t.Errorf("longer than 79 columns: %q", line)
+		if utf8.RuneCountInString(line) > 80+len("\n") {
+			t.Errorf("longer than 80 columns: %q", line)
 		}
 	}
 	return b.String()

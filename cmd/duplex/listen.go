@@ -73,10 +73,10 @@ type listener struct {
 	reply *websocket.Prepared // nil: none
 
 	mu      sync.Mutex
-	last    int // number of a client
+	last    int  // number of a client
+	over    bool // no more come
 	clients map[*websocket.Conn]bool
 	handled sync.WaitGroup
-	over    bool
 }
 
 // listen serves until ctx ends or a signal comes.
@@ -211,31 +211,42 @@ func (l *listener) send(from *websocket.Conn, p *websocket.Prepared) (sent int) 
 
 // ServeHTTP is the life of a client.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	l.mu.Lock()
-	l.last++
-	number := l.last
-	l.mu.Unlock()
+	number, ok := l.arrive()
+	if !ok {
+		http.Error(w, "the server is stopping", http.StatusServiceUnavailable)
+		return
+	}
+	defer l.handled.Done()
 	c, err := websocket.Accept(w, r, l.options(number))
 	if err != nil {
 		l.ui.trouble("client %d from %s: %s", number, r.RemoteAddr, escape(err.Error(), false))
 		return
 	}
-	if !l.add(c) {
-		_ = c.CloseNow()
-		return
-	}
-	defer l.remove(c)
+	defer func() { _ = c.CloseNow() }() // for a panic
 	l.ui.note("client %d connected from %s to %s%s", number, r.RemoteAddr, escape(r.URL.Path, false), chosen(c))
+	l.add(c)
+	defer l.remove(c)
 	for {
 		m, err := c.Read(context.Background())
 		if err != nil {
 			l.ui.note("client %d: %s", number, parting(err))
 			return
 		}
-		mark := fmt.Sprintf("%d: ", number)
-		l.ui.show(m, mark, l.f.raw, l.f.pretty)
+		l.ui.show(m, fmt.Sprintf("%d: ", number), l.f.raw, l.f.pretty)
 		l.answer(c, m)
 	}
+}
+
+// arrive returns the number of a client, unless it is too late.
+func (l *listener) arrive() (number int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return 0, false
+	}
+	l.last++
+	l.handled.Add(1)
+	return l.last, true
 }
 
 // parting tells how a client left.
@@ -247,36 +258,35 @@ func parting(err error) string {
 	return strings.Replace(closing(e), "the server ", "", 1)
 }
 
-// add keeps a client, unless it is too late.
-func (l *listener) add(c *websocket.Conn) bool {
+// add keeps a client, or tells it that it came too late.
+func (l *listener) add(c *websocket.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over {
-		return false
-	}
 	l.clients[c] = true
-	l.handled.Add(1)
-	return true
+	if l.over {
+		go sayGoodbye(c)
+	}
 }
 
 func (l *listener) remove(c *websocket.Conn) {
-	_ = c.CloseNow() // it has ended: for a panic
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.clients, c)
-	l.handled.Done()
 }
 
-// goodbye tells every client that the server goes away, and waits until they have gone: Close bounds that.
+// goodbye tells every client that the server goes away, and waits until they have gone.
 func (l *listener) goodbye() {
 	l.mu.Lock()
 	l.over = true
 	for c := range l.clients {
-		go func() { _ = c.Close(websocket.StatusGoingAway, "") }()
+		go sayGoodbye(c)
 	}
 	l.mu.Unlock()
 	l.handled.Wait()
 }
+
+// sayGoodbye ends the Read of the client's handler, at the latest when Close stops waiting for an answer.
+func sayGoodbye(c *websocket.Conn) { _ = c.Close(websocket.StatusGoingAway, "") }
 
 // answer sends what the flags ask for. A client that is gone then, the next Read tells of.
 func (l *listener) answer(c *websocket.Conn, m websocket.Message) {

@@ -27,6 +27,20 @@ func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: shorten}))
 }
 
+// httpLog takes what net/http has to say: a panic is an error, all else is what clients do.
+type httpLog struct{ log *slog.Logger }
+
+// Write takes one event.
+func (l httpLog) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	if strings.HasPrefix(text, "http: panic") {
+		l.log.Error("net/http: panic", "stack", text)
+	} else {
+		l.log.Debug("net/http", "says", text)
+	}
+	return len(p), nil
+}
+
 // shorten cuts the values of an event, but not the stack of a panic: that is our own.
 func shorten(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == "stack" {

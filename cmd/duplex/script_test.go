@@ -40,10 +40,12 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Values[heldKey{}] = make(chan error, 1)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more under -race
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"freeport": freePort, "await": await, "hold": hold, "closed": closed,
+			"listening": listening, "code": code, "certificate": certificate,
 		},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ const (
 	idleTimeout    = 2 * time.Minute  // between two requests
 	maxHeaderBytes = 16 << 10
 	goodbyeTimeout = 10 * time.Second // from the signal to the end
+	pageGrace      = time.Second      // for pages under way, when the last WebSocket is closed
 )
 
 // serveFlags is what the command line asks for.
@@ -156,7 +158,7 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is refused like every target that is no path
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:                     stdlog.New(httpLog{log}, "", 0),
 	}
 }
 
@@ -176,8 +178,11 @@ func goodbye(srv *http.Server, s *site, log *slog.Logger) error {
 	defer cancel()
 	port := make(chan error, 1)
 	go func() { port <- srv.Shutdown(ctx) }() // closes the port first, then waits for pages under way
-	err := errors.Join(s.shutdown(ctx), <-port)
-	if err != nil {
+	err := s.shutdown(ctx)
+	// Now only pages are under way, and connections that browsers opened in reserve, for which Shutdown would wait 5 s.
+	pages := time.AfterFunc(pageGrace, func() { _ = srv.Close() })
+	defer pages.Stop()
+	if err = errors.Join(err, <-port); err != nil {
 		log.Warn("not every connection ended in time", "error", err)
 		_ = srv.Close() // what it could not close, the end of the process will
 	}

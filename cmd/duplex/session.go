@@ -34,6 +34,7 @@ type session struct {
 	ui      *console
 	once    bool
 	address string
+	release func() // a signal that comes now has its usual effect: the end
 
 	app     websocket.App
 	end     context.CancelCauseFunc
@@ -58,7 +59,10 @@ func (s *session) run(ctx context.Context, opts *websocket.DialOptions) error {
 	s.pretty.Store(s.f.pretty)
 	ctx, s.end = context.WithCancelCause(ctx)
 	defer s.end(nil)
-	defer context.AfterFunc(ctx, s.ui.stop)() // at once, for the closing handshake may take a while
+	defer context.AfterFunc(ctx, func() { // at once, for the closing handshake may take a while
+		s.release()
+		s.ui.stop()
+	})()
 	leaves := func() bool { return ctx.Err() != nil || s.leaving.Load() }
 	s.app = websocket.App{
 		URL:           s.address,
@@ -129,7 +133,7 @@ func (s *session) verdict(err error) error {
 		return &exitError{exitHandshake, s.explain(err)}
 	case errors.As(err, &network) && (network.Op == "dial" || network.Op == "socks connect"):
 		return &exitError{exitRefused, s.explain(err)}
-	case strings.HasPrefix(err.Error(), handshaking), strings.HasPrefix(err.Error(), dialing):
+	case strings.HasPrefix(err.Error(), handshaking), strings.HasPrefix(err.Error(), dialing), strings.Contains(err.Error(), "redirect"):
 		return &exitError{exitHandshake, s.explain(err)} // somebody was there
 	}
 	return err
@@ -276,6 +280,9 @@ func (s *session) message(ctx context.Context, _ *websocket.Conn, m websocket.Me
 // closed tells how a connection ended. left: because we leave.
 func (s *session) closed(e *websocket.CloseError, left bool) {
 	s.conn.Store(nil)
+	if left || !s.f.reconnect {
+		s.ui.stop() // what is half typed stays on the screen
+	}
 	switch {
 	case left || endedWell(e):
 		if s.ui.interactive() || !e.Local && (e.Code != websocket.StatusNormalClosure || e.Reason != "") {

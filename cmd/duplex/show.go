@@ -53,7 +53,7 @@ func aside(mark, text string) string {
 
 // dump is bytes in hex and as ASCII, as many lines as they need, up to maxShown.
 func dump(p []byte) string {
-	lines := []string{fmt.Sprintf("%d bytes", len(p))}
+	lines := []string{byteCount(int64(len(p)))}
 	for rest := p[:min(len(p), maxShown)]; len(rest) > 0; {
 		part := rest[:min(16, len(rest))]
 		lines = append(lines, hexLine(part, unpainted))

@@ -96,8 +96,8 @@ func (c *console) edit(in, out *os.File) {
 		return func() {
 			stopWatching()
 			c.editor.stop()
-			_, _ = io.WriteString(out, pastesOff)
 			_ = term.Restore(int(in.Fd()), state)
+			_, _ = io.WriteString(out, pastesOff)
 		}, nil
 	}
 }

@@ -27,7 +27,7 @@ func Client(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		if err != nil {
 			return client
 		}
-		client = hop.Unmap()
+		client = hop.Unmap().WithZone("") // the zone is the sender's own affair, and of any length
 		if i < 0 || !isTrusted(client, trusted) {
 			return client
 		}

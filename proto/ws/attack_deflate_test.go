@@ -172,7 +172,7 @@ func TestAttack_D05_EmptyFinalBlocks(t *testing.T) {
 		})
 	}
 	// And not for ever: compressed bytes have a limit, too.
-	if got := feedCut(deflateServer(testConfig)(), fragments(bytes.Repeat(payload, 2), 1000), whole); !strings.HasPrefix(got[0], "fail 1009 ") {
+	if got := feedCut(deflateServer(testConfig)(), fragments(bytes.Repeat(payload, 2), 1), whole); !strings.HasPrefix(got[0], "fail 1009 ") {
 		t.Errorf("a million of them: %s", got[0])
 	}
 }
@@ -204,7 +204,7 @@ func noisy(seed uint64, n int) []byte {
 // A reference to the message before is good where takeover was agreed, exactly as far as the window goes.
 func TestAttack_D06_BackReferences(t *testing.T) {
 	const size = 20
-	for bits := 8; bits <= 15; bits++ {
+	for _, bits := range []int{8, 9, 12, 15} {
 		window := 1 << bits
 		first := noisy(1, window+300)
 		for distance, inside := range map[int]bool{window: true, window - 1: true, size: true, window + 1: false, window + 200: false} {

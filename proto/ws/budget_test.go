@@ -96,7 +96,7 @@ func TestAllocations(t *testing.T) {
 		for _, role := range []Role{Server, Client} {
 			e := newEcho(role, tt.params)
 			e.round(t, tt.p)
-			if got := testing.AllocsPerRun(200, func() { e.round(t, tt.p) }); got > tt.most {
+			if got := testing.AllocsPerRun(50, func() { e.round(t, tt.p) }); got > tt.most {
 				t.Errorf("%s, role %d: %v allocations for there and back, want at most %v", tt.name, role, got, tt.most)
 			}
 			if m := messagesOf(t, e.buf); m[0].compressed != (tt.params != nil) {
@@ -127,7 +127,7 @@ func TestMemoryOfIdleConns(t *testing.T) {
 	t.Logf("a Conn is %d bytes", unsafe.Sizeof(Conn{}))
 	n := 10_000
 	if underRace() || testing.Short() {
-		n = 1000
+		n = 200
 	}
 	list := records(3)
 	for _, tt := range []struct {

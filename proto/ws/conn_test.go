@@ -152,13 +152,13 @@ var allParams = map[string]*DeflateParams{
 }
 
 func TestConversation(t *testing.T) {
-	long := strings.Repeat(`{"id":17,"text":"all work and no play"} `, 500)
+	long := strings.Repeat(`{"id":17,"text":"all work and no play"} `, 300)
 	noisy := make([]byte, 1<<16) // as long as needs a 64-bit length
 	for i, r := 0, rand.New(rand.NewPCG(1, 1)); i < len(noisy); i++ {
 		noisy[i] = byte(r.Uint32())
 	}
 	for name, params := range allParams {
-		for _, level := range []int{0, 1, 5, 9} {
+		for _, level := range []int{0, 9} {
 			for _, role := range []Role{Server, Client} {
 				if params == nil && level > 0 {
 					continue
@@ -179,17 +179,16 @@ func TestConversation(t *testing.T) {
 						want = append(want, fmt.Sprintf("text %q", message))
 					}
 					send(OpText, true, "")
-					if level == 0 {
+					want = append(want, `text ""`)
+					if params == nil {
 						send(OpBinary, true, string(noisy))
-						want = append(want, `text ""`, "binary "+brief(noisy))
-					} else {
-						want = append(want, `text ""`)
+						want = append(want, "binary "+brief(noisy))
 					}
 					send(OpText, false, long[:1000])
 					send(OpPing, true, "hi")
-					send(OpContinuation, false, long[1000:15000])
+					send(OpContinuation, false, long[1000:9000])
 					send(OpContinuation, false, "")
-					send(OpContinuation, true, long[15000:])
+					send(OpContinuation, true, long[9000:])
 					send(OpText, false, "")
 					send(OpContinuation, true, "")
 					if err := from.SendUncompressed(OpText, true, []byte("secret")); err != nil {

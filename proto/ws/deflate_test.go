@@ -311,7 +311,7 @@ func TestDeflateForEverybody(t *testing.T) {
 	data := []byte(`{"type":"update","user":{"id":17,"name":"Ada"},"text":"all work and no play makes jack a dull boy"}`)
 	for _, bits := range []int{8, 9, 12, 15} {
 		for level := range 10 {
-			for i := range 4 {
+			for _, i := range []int{(bits + level) % 4, (bits + level + 3) % 4} { // both roles, with takeover and without in turn
 				d := deflateCase{Role(i & 1), DeflateParams{i&2 == 0, i&2 == 0, bits, bits}, level, level * 10}
 				t.Run(fmt.Sprintf("%+v", d), func(t *testing.T) { d.converse(t, data, uint64(bits*10+level)) })
 			}

@@ -51,7 +51,9 @@ function welcome(event, fresh) {
 
 function caughtUp() {
   list.setAttribute("aria-live", "polite");
-  if (!list.childElementCount) line(t("Nobody has said anything yet."));
+  if (list.childElementCount) return;
+  line(t("Nobody has said anything yet."));
+  list.lastElementChild.classList.add("empty");
 }
 
 function presence(event) {
@@ -63,6 +65,7 @@ function presence(event) {
 }
 
 function message(event, replayed) {
+  list.querySelector(".empty")?.remove();
   list.querySelector(`[data-nonce="${CSS.escape(event.nonce ?? "")}"].pending`)?.remove();
   place(bubble(event, mine.has(event.uid)), mine.has(event.uid));
   if (!replayed && document.hidden) {

@@ -1,0 +1,44 @@
+package websocket
+
+// This file holds what the attack tests ask of Linux.
+
+import (
+	"context"
+	"net"
+	"syscall"
+	"testing"
+)
+
+// descriptors returns how many descriptors the process may have.
+func descriptors() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 256
+	}
+	return int(limit.Cur)
+}
+
+// The system gives up a connection whose bytes are not acknowledged.
+func TestAttack_B08_UserTimeout(t *testing.T) {
+	conns := make(chan *Conn, 1)
+	s := setup{Handle: func(ctx context.Context, c *Conn) error {
+		conns <- c
+		return sink(ctx, c)
+	}}
+	onTCPAndTLS(t, s, func(a *target) {
+		client := a.open("/", nil)
+		for name, c := range map[string]*Conn{"client": client, "server": <-conns} {
+			raw, err := underTLS(c.nc).(*net.TCPConn).SyscallConn()
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			_ = raw.Control(func(fd uintptr) {
+				const userTimeout = 18 // TCP_USER_TIMEOUT
+				if ms, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, userTimeout); err != nil || ms != 30_000 {
+					a.t.Errorf("%s: %d ms, %v", name, ms, err)
+				}
+			})
+		}
+		_ = client.CloseNow()
+	})
+}
