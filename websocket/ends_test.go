@@ -521,13 +521,10 @@ func randomCalls(t *testing.T, c *Conn, reading *sync.Mutex) {
 			_ = c.WritePrepared(ctx, NewPrepared(Text, message(rand.IntN(1000))))
 		case k < 88:
 			if w, err := c.Writer(context.Background(), Text); err == nil {
-				for rest := message(rand.IntN(20_000)); len(rest) > 0; {
-					n, _ := w.Write(rest[:min(len(rest), 1+rand.IntN(7000))])
-					if n == 0 {
-						break
-					}
-					rest = rest[n:]
-				}
+				whole := message(rand.IntN(20_000))
+				cut := rand.IntN(len(whole) + 1)
+				_, _ = w.Write(whole[:cut])
+				_, _ = w.Write(whole[cut:])
 				_ = w.Close()
 			}
 		case k < 94:

@@ -1,3 +1,5 @@
+//go:build linux && !386 && !s390x
+
 package websocket
 
 // This file holds what a socket can do on Linux beyond net.Conn: a write that does not wait.

@@ -220,7 +220,7 @@ func TestEscape(t *testing.T) {
 		"plain\ttext": "plain\ttext",
 		"a\nb\r\n":    `a\nb\r\n`,
 		evilBytes:     `evil\u001b]0;title\u0007\u001b]52;c;ZXZpbA==\u0007\u001b[6n\u009b31m\u202etxt\u007f\u0008\rCR\x9b31m`,
-		"你好 é 👩‍🚀 می‌خواهم ⚠️": "你好 é 👩‍🚀 می‌خواهم ⚠️",
+		"你好 é 👩\u200d🚀 می\u200cخواهم ⚠️": "你好 é 👩\u200d🚀 می\u200cخواهم ⚠️",
 		"\ufffd":               "\ufffd",
 		"\u200b\u2028\ufeff":   `\u200b\u2028\ufeff`,
 		"\U000e0041\U000f0000": `\udb40\udc41\udb80\udc00`,

@@ -3,12 +3,10 @@ package main
 // This file holds "duplex connect": its flags, and what its exit code tells.
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -81,7 +79,7 @@ Exit codes: 0 done; 1 wrong usage, or input that cannot be sent; 2 nobody answer
   duplex connect --trace --deflate --once hello ws://127.0.0.1:8080/echo`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return connect(cmd.Context(), args[0], &f, cmd.Flags().Changed("once"), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return connect(cmd, args[0], &f)
 		},
 	}
 	f.register(cmd.Flags())
@@ -116,7 +114,7 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 }
 
 // connect runs a session until it is over.
-func connect(ctx context.Context, address string, f *connectFlags, once bool, in io.Reader, out, notes io.Writer) error {
+func connect(cmd *cobra.Command, address string, f *connectFlags) error {
 	address, err := parseAddress(address)
 	if err != nil {
 		return err
@@ -128,12 +126,13 @@ func connect(ctx context.Context, address string, f *connectFlags, once bool, in
 	if err != nil {
 		return err
 	}
+	in, once := cmd.InOrStdin(), cmd.Flags().Changed("once")
 	if once {
 		in = strings.NewReader("") // there is one message, and it is known
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	s := &session{f: f, ui: newConsole(in, out, notes), once: once, address: address, release: stop}
+	s := &session{f: f, ui: newConsole(in, cmd.OutOrStdout(), cmd.ErrOrStderr()), once: once, address: address, release: stop}
 	if f.trace {
 		opts.Trace = s.ui.trace(0)
 	}

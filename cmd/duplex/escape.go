@@ -39,8 +39,8 @@ func escape(s string, lines bool) string {
 
 // hidden reports whether r is a control character, or one that a reader does not see but a terminal may obey.
 func hidden(r rune) bool {
-	switch {
-	case r == '\u200c', r == '\u200d': // joiners, without which Persian and some emoji are misspelt
+	switch r {
+	case '\u200c', '\u200d': // joiners, without which Persian and some emoji are misspelt
 		return false
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)

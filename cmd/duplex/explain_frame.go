@@ -106,9 +106,9 @@ func (l *layout) header(f *websocket.Frame) {
 	l.ruler("", plain, last, deflated, "", "", f.Opcode.String(), meaning[f.Masked], length)
 }
 
-// ruler writes a line of the header, in the columns of its seven fields.
-func (l *layout) ruler(label string, as style, fin, rsv1, rsv2, rsv3, opcode, mask, length string) {
-	text := fmt.Sprintf("%-5s%-9s%-5s%-5s%-14s%-5s%s", fin, rsv1, rsv2, rsv3, opcode, mask, length)
+// ruler writes a line of the header, in the columns of its fields.
+func (l *layout) ruler(label string, as style, fields ...any) {
+	text := fmt.Sprintf("%-5s%-9s%-5s%-5s%-14s%-5s%s", fields...)
 	l.line(label, l.paint(as, strings.TrimRight(text, " ")))
 }
 

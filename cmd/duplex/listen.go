@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,7 +46,7 @@ Ctrl-C stops it: every client is told (close code 1001).`,
   duplex listen --reply '{"ok":true}' :9000`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return listen(cmd.Context(), args[0], &f, cmd.Flags().Changed("reply"), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return listen(cmd, args[0], &f)
 		},
 	}
 	flags := cmd.Flags()
@@ -80,7 +79,7 @@ type listener struct {
 }
 
 // listen serves until ctx ends or a signal comes.
-func listen(ctx context.Context, address string, f *listenFlags, reply bool, in io.Reader, out, notes io.Writer) error {
+func listen(cmd *cobra.Command, address string, f *listenFlags) error {
 	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
 		address = "127.0.0.1:" + address
 	}
@@ -88,8 +87,8 @@ func listen(ctx context.Context, address string, f *listenFlags, reply bool, in 
 	if err != nil {
 		return err
 	}
-	l := &listener{f: f, ui: newConsole(in, out, notes), clients: make(map[*websocket.Conn]bool)}
-	if reply {
+	l := &listener{f: f, ui: newConsole(cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()), clients: make(map[*websocket.Conn]bool)}
+	if cmd.Flags().Changed("reply") {
 		if !utf8.ValidString(f.reply) {
 			return errors.New("--reply must be UTF-8")
 		}
@@ -99,7 +98,7 @@ func listen(ctx context.Context, address string, f *listenFlags, reply bool, in 
 	if err != nil {
 		return explainPort(address, err)
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	return l.serve(ctx, stop, ln, tlsConfig)
 }

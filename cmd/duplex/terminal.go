@@ -91,13 +91,13 @@ func (c *console) edit(in, out *os.File) {
 			return nil, err
 		}
 		const pastesOn, pastesOff = "\x1b[?2004h", "\x1b[?2004l" // mark pastes as such ("bracketed paste")
-		_, _ = io.WriteString(out, pastesOn)
+		_, _ = out.WriteString(pastesOn)
 		stopWatching := watchSize(c.editor.resized)
 		return func() {
 			stopWatching()
 			c.editor.stop()
 			_ = term.Restore(int(in.Fd()), state)
-			_, _ = io.WriteString(out, pastesOff)
+			_, _ = out.WriteString(pastesOff)
 		}, nil
 	}
 }

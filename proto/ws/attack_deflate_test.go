@@ -184,7 +184,7 @@ func TestAttack_D06_DataBehindAFinalBlock(t *testing.T) {
 	_, _ = w.Write([]byte("one "))
 	_ = w.Close()
 	payload := append(b.Bytes(), deflated([]byte("two"), nil)...)
-	for n := range len(payload) {
+	for n := range payload {
 		if got := verdict(t, deflateServer(testConfig), fragments(payload, n+1)); got != `binary "one two"` {
 			t.Errorf("%d frames: %s", n+1, got)
 		}
@@ -215,6 +215,12 @@ func TestAttack_D06_BackReferences(t *testing.T) {
 			payload := deflated(second, first[max(0, len(first)-maxWindow):])
 			if len(payload) > size/2 {
 				t.Fatalf("%d bits: compress/flate did not find what is %d bytes back", bits, distance)
+			}
+			both := slices.Concat(deflated(first, nil), deflateTail, payload) // two blocks of one message
+			if got := verdict(t, func() *Conn {
+				return New(Server, testConfig, &DeflateParams{ServerMaxWindowBits: 15, ClientMaxWindowBits: bits})
+			}, fragments(both, 1)); strings.HasPrefix(got, "binary ") != inside {
+				t.Errorf("%d bits, %d bytes back in the same message: %s", bits, distance, got)
 			}
 			wire := append(fragments(deflated(first, nil), 1), fragments(payload, 1)...)
 			for _, takeover := range []bool{true, false} {

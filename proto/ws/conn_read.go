@@ -142,7 +142,6 @@ func (c *Conn) compressed() bool { return c.inflate != nil && c.inflate.active }
 func (c *Conn) startData() (Event, outcome) {
 	if c.frame.Opcode != OpContinuation {
 		c.opcode, c.size, c.frames = c.frame.Opcode, 0, 0
-		c.text = utf8Check{}
 		if c.frame.RSV&RSV1 != 0 {
 			c.inflate.active, c.inflate.taken = true, 0
 		}

@@ -359,6 +359,34 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
+// After Close nothing of a message comes any more, not even what was fed already.
+func TestCloseBetweenPieces(t *testing.T) {
+	for name, params := range allParams {
+		peer := New(Client, testConfig, params)
+		if err := peer.Send(OpText, true, bytes.Repeat([]byte("all work and no play "), 100)); err != nil {
+			t.Fatal(err)
+		}
+		_ = peer.Send(OpText, true, []byte("never seen"))
+		_ = peer.Close(StatusGoingAway, "")
+		wire := peer.Take(nil)
+		for n := range min(200, len(wire)-1) {
+			c := New(Server, testConfig, params)
+			c.Feed(bytes.Clone(wire[:n+1]))
+			c.Next()
+			if err := c.Close(StatusNormalClosure, ""); err != nil {
+				continue // by then the peer had closed
+			}
+			var l eventLog
+			l.drain(c)
+			c.Feed(bytes.Clone(wire[n+1:]))
+			l.drain(c)
+			if !slices.Equal(l.lines, []string{`close 1001 ""`}) || l.most > 0 {
+				t.Fatalf("%s, closed after %d bytes: %q and %d bytes of a message", name, n+1, l.lines, l.most)
+			}
+		}
+	}
+}
+
 // Want tells how much of a frame may be read to its place: uncompressed payload only, while it is of use.
 func TestWant(t *testing.T) {
 	for name, params := range allParams {

@@ -48,9 +48,6 @@ func (c *Conn) send(op Opcode, fin bool, p []byte, deflate bool) error {
 		}
 		c.frameOut(h, z.buf)
 		c.deflate.remember(p)
-		if fin && !c.deflate.takeover {
-			c.deflate.tail = nil
-		}
 	}
 	z.release(c.deflate.level)
 	return nil

@@ -390,6 +390,50 @@ func TestPrepared(t *testing.T) {
 	}
 }
 
+// What was sent compressed, in whatever way, is what the next message is compressed with; what was not, is not.
+func TestTakeoverTakesOver(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, level := range []int{0, 1, 9} {
+		c, peer := New(Server, &Config{Level: level}, allParams["takeover"]), New(Client, testConfig, allParams["takeover"])
+		a, b, other := record(r), record(r), noisy(7, 200)
+		for i, s := range []struct {
+			send func() error
+			want []byte
+			most int // bytes on the wire
+		}{
+			{func() error { return c.Send(OpBinary, true, a) }, a, 200},
+			{func() error { return c.Send(OpBinary, true, a) }, a, 20},
+			{func() error { return c.SendPrepared(Prepare(OpBinary, bytes.Repeat(b, 2)).Deflate()) }, bytes.Repeat(b, 2), 250},
+			{func() error { return c.Send(OpBinary, true, a) }, a, 20},
+			{func() error { return c.Send(OpBinary, true, b) }, b, 20},
+			{func() error { return c.SendUncompressed(OpBinary, true, other) }, other, 210},
+			{func() error { return c.Send(OpBinary, true, other) }, other, 210},
+			{func() error { return c.Send(OpBinary, true, b) }, b, 20},
+		} {
+			if err := s.send(); err != nil {
+				t.Fatal(err)
+			}
+			wire := c.Take(nil)
+			if len(wire) > s.most {
+				t.Errorf("level %d, message %d: %d bytes on the wire", level, i, len(wire))
+			}
+			if got := feedCut(peer, wire, whole); got[0] != "binary "+brief(s.want) {
+				t.Fatalf("level %d, message %d: %s", level, i, got[0])
+			}
+		}
+		for range 100 {
+			_ = c.Send(OpText, true, record(r))
+			feedCut(peer, c.Take(nil), cuts(1, 50))
+		}
+		if n := cap(c.deflate.tail); n > maxTail {
+			t.Errorf("level %d: %d bytes kept of what was sent", level, n)
+		}
+		if n := cap(peer.inflate.history); n > maxWindow {
+			t.Errorf("level %d: %d bytes kept of what came", level, n)
+		}
+	}
+}
+
 // A prepared message is a copy.
 func TestPreparedIsACopy(t *testing.T) {
 	data := []byte("hello")

@@ -3,7 +3,6 @@ package ws
 // This file tests the grammar of extensions and how permessage-deflate is agreed on (RFC 7692 section 7.1).
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -286,7 +285,7 @@ func FuzzExtensions(f *testing.F) {
 		if p, err := agreed(strings.TrimPrefix(got, "permessage-")); err != nil || *p != *a.Deflate {
 			t.Errorf("%q: answered %q, but uses %+v, %v", line, got, *a.Deflate, err)
 		}
-		if again := fmt.Sprint(written(offers)); again != "" {
+		if again := written(offers); again != "" {
 			if _, got2, bad := Choose(Fields{"Sec-Websocket-Extensions": {again}}, nil, &DeflateOptions{Takeover: bits > 0, WindowBits: int(bits)}); got2 != got || bad != nil {
 				t.Errorf("%q is answered with %q, but written as %q with %q, %v", line, got, again, got2, bad)
 			}

@@ -25,12 +25,12 @@ func with(fields ...string) string {
 }
 
 // edit returns hello with a part replaced.
-func edit(t *testing.T, old, new string) string {
+func edit(t *testing.T, old, other string) string {
 	t.Helper()
 	if strings.Count(hello, old) != 1 {
 		t.Fatalf("%q does not stand in the request once", old)
 	}
-	return strings.Replace(hello, old, new, 1)
+	return strings.Replace(hello, old, other, 1)
 }
 
 // asked reads a request as net/http does.

@@ -53,7 +53,7 @@ func dearBlock() []byte {
 		w.code(l-1, 4)
 	}
 	w.code(15, 4).bits(138-11, 7).code(15, 4).bits(103-11, 7) // 241 times 0
-	w.code(14, 4).code(0, 4)                              // the end of block, a distance
+	w.code(14, 4).code(0, 4)                                  // the end of block, a distance
 	return w.code(1<<15-1, 15).align().p
 }
 

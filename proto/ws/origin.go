@@ -79,5 +79,5 @@ func hostMatches(host, pattern string) bool {
 	if !ok {
 		return host == pattern
 	}
-	return strings.HasPrefix(suffix, ".") && len(host) > len(suffix) && strings.HasSuffix(host, suffix) && host[0] != '.'
+	return strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) && host[0] != '.'
 }

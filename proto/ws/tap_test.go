@@ -11,7 +11,7 @@ import (
 )
 
 // tapped returns the frames that a Tap saw in wire, a line each.
-func tapped(t *testing.T, sender Role, params *DeflateParams, limit int, wire []byte, cut func() int) (lines []string) {
+func tapped(t *testing.T, sender Role, params *DeflateParams, limit int, wire []byte, cut func() int) (lines []string) { //nolint:revive // all that a Tap is given
 	t.Helper()
 	tap := NewTap(sender, params, limit, func(f *Frame) {
 		if len(f.Wire) > limit || len(f.Payload) > limit || len(f.Inflated) > limit {
