@@ -1,6 +1,6 @@
 package main
 
-// This file holds "duplex connect": its flags, and what its exit code tells.
+// This file holds "duplex connect": its flags.
 
 import (
 	"crypto/tls"
@@ -21,26 +21,6 @@ import (
 
 	"github.com/duplex-go/duplex/websocket"
 )
-
-// Exit codes of "duplex connect". 1 is any other error.
-const (
-	exitRefused   = 2 // nobody answered
-	exitHandshake = 3 // somebody did, but not with WebSocket
-	exitAbnormal  = 4 // the connection ended otherwise than by 1000, 1001 or no code
-	exitNoMatch   = 5 // what was waited for did not come
-)
-
-// exitError is an error with an exit code of its own.
-type exitError struct {
-	code int
-	err  error
-}
-
-// Error returns what went wrong.
-func (e *exitError) Error() string { return e.err.Error() }
-
-// Unwrap returns it.
-func (e *exitError) Unwrap() error { return e.err }
 
 // connectFlags is what the command line asks for.
 type connectFlags struct {

@@ -401,14 +401,14 @@ func TestTakeoverTakesOver(t *testing.T) {
 			want []byte
 			most int // bytes on the wire
 		}{
-			{func() error { return c.Send(OpBinary, true, a) }, a, 200},
-			{func() error { return c.Send(OpBinary, true, a) }, a, 20},
+			{func() error { return c.Send(OpBinary, true, bytes.Repeat(a, 2)) }, bytes.Repeat(a, 2), 250},
+			{func() error { return c.Send(OpBinary, true, a) }, a, 30},
 			{func() error { return c.SendPrepared(Prepare(OpBinary, bytes.Repeat(b, 2)).Deflate()) }, bytes.Repeat(b, 2), 250},
-			{func() error { return c.Send(OpBinary, true, a) }, a, 20},
-			{func() error { return c.Send(OpBinary, true, b) }, b, 20},
+			{func() error { return c.Send(OpBinary, true, a) }, a, 30},
+			{func() error { return c.Send(OpBinary, true, b) }, b, 30},
 			{func() error { return c.SendUncompressed(OpBinary, true, other) }, other, 210},
 			{func() error { return c.Send(OpBinary, true, other) }, other, 210},
-			{func() error { return c.Send(OpBinary, true, b) }, b, 20},
+			{func() error { return c.Send(OpBinary, true, b) }, b, 30},
 		} {
 			if err := s.send(); err != nil {
 				t.Fatal(err)

@@ -102,10 +102,11 @@ func (t *Tap) inflated(p []byte) {
 	for more := true; more; {
 		var out []byte
 		var err error
-		if out, more, err = t.inflate.next(); err != nil {
+		out, more, err = t.inflate.next()
+		t.f.Inflated = t.keep(t.f.Inflated, out)
+		if err != nil {
 			return
 		}
-		t.f.Inflated = t.keep(t.f.Inflated, out)
 	}
 }
 

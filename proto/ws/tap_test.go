@@ -89,6 +89,8 @@ func TestTapLimits(t *testing.T) {
 		{"masked", nil, append(unhex("8185 37fa213d"), unhex("7f9f4d5158")...), []string{`818537fa213d text "Hello"`}},
 		{"the top bit", nil, slices.Concat(unhex("827f ffffffffffffffff"), frame(Server, 0x89, "")), nil},
 		{"garbage", deflate, slices.Concat(frame(Server, 0xC1, "\x07xyz"), frame(Server, 0x81, "ok")), []string{`c104 text compressed ""`, `8102 text "ok"`}},
+		{"a reference to what is forgotten", allParams["no takeover"], slices.Concat(frame(Server, 0xC1, "\xf2\x48\xcd\xc9\xc9\x07\x00"), frame(Server, 0xC1, "\xf2\x00\x11\x00\x00")),
+			[]string{`c107 text compressed "Hello"`, `c105 text compressed "H"`}}, // a literal, then the reference
 		{"half a header", nil, unhex("82"), nil},
 		{"half a frame", nil, unhex("820500"), nil},
 	} {
