@@ -114,7 +114,7 @@ func TestDialRefused(t *testing.T) {
 func TestDialProxyFromEnvironment(t *testing.T) {
 	if os.Getenv("DUPLEX_TEST_DIAL") != "" {
 		_, err := Dial(context.Background(), os.Getenv("DUPLEX_TEST_DIAL"), nil)
-		fmt.Printf("dialed: %v\n", err)
+		_, _ = fmt.Fprintf(os.Stdout, "dialed: %v\n", err)
 		return
 	}
 	asked := make(chan string, 8)
