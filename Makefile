@@ -8,7 +8,7 @@ TESTFLAGS ?=
 # in_modules runs a command in the folder of each module.
 in_modules = @set -e; for dir in $(MODULES); do (cd "$$dir" && $(1)); done
 
-.PHONY: help build setup test race conformance fuzz bench check fmt fmt-check vet arch lint cross
+.PHONY: help build setup test race budgets conformance fuzz bench check fmt fmt-check vet arch lint cross
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,9 @@ test: ## set up, run all tests with -race, count them (TESTFLAGS='-run Attack')
 
 race: ## the tests of the root module alone, with -race, nothing set up
 	go test -race ./...
+
+budgets: ## what must not allocate, without the race detector, which does
+	go test -count=1 -run 'Alloc' ./proto/ws ./websocket
 
 conformance: setup ## other people's clients, servers and suites against ours
 	cd conformance && go test -count=1 ./...
