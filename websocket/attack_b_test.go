@@ -70,18 +70,18 @@ func TestAttack_B02_ByteByByte(t *testing.T) {
 	const writeTimeout = 700 * time.Millisecond
 	o := Options{WriteTimeout: writeTimeout, CloseTimeout: 300 * time.Millisecond}
 	s := setup{Accept: AcceptOptions{Options: o}, Handle: func(ctx context.Context, c *Conn) error {
-		return flood(ctx, c, make([]byte, 64<<10), new(atomic.Int64), 2<<20)
+		_ = underTLS(c.nc).(*net.TCPConn).SetWriteBuffer(16 << 10) // or the system takes more in leaps only
+		return flood(ctx, c, make([]byte, 256<<10), new(atomic.Int64), 2<<20)
 	}}
-	for _, step := range []int{1, 4 << 10} { // so that the window stays shut, and so that it opens each time
+	for _, step := range []int{1, 4 << 10} { // so that the window stays shut, and so that it opens again and again
 		onTCPAndTLS(t, s, func(a *target) {
 			r := a.upgrade("/flood")
-			_ = underTLS(r.Conn).(*net.TCPConn).SetReadBuffer(4 << 10)
 			eventually(a.t, "the handler runs", func() bool { return a.server.Len() == 2 })
 			start, buf := time.Now(), make([]byte, step)
 			for a.server.Len() == 2 {
-				_ = r.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+				_ = r.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 				_, _ = underTLS(r.Conn).Read(buf)
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(20 * time.Millisecond) // 200 KiB a second: too few, WriteTimeout is for 256
 				if time.Since(start) > writeTimeout+4*time.Second {
 					a.t.Errorf("not closed after %v", time.Since(start))
 					break
@@ -179,6 +179,19 @@ func TestAttack_B06_CloseIgnored(t *testing.T) {
 			a.t.Errorf("frame %#x %q, error %v", b0, p, err)
 		}
 		eventually(a.t, "it is cut off", func() bool { return a.server.Len() == 1 })
+	})
+}
+
+// What a peer still sends after our close frame is discarded, but only so much.
+func TestAttack_B06_EndlessInput(t *testing.T) {
+	o := Options{CloseTimeout: time.Minute}
+	attack(t, setup{Accept: AcceptOptions{Options: o}, Handle: func(context.Context, *Conn) error { return nil }}, func(a *target) {
+		r, start, n := a.upgrade("/"), time.Now(), 0
+		for chunk := masked(0x82, make([]byte, 64<<10)); r.send(chunk...); n += len(chunk) {
+		}
+		if n < maxDrain || n > 4*maxDrain || time.Since(start) > 9*time.Second {
+			t.Errorf("cut off after %d bytes, %v", n, time.Since(start))
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ package websocket
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func keepsData(t *testing.T, o *Options, end func(here, there *Conn), data strin
 	}
 }
 
-// A connection that is lost gives back what it took of the Budget, whoever noticed, and however its reader was stopped.
+// A connection that is lost gives back what it took of the Budget, whoever noticed, and whether somebody was reading or not.
 func TestBudgetGivenBack(t *testing.T) {
 	for name, end := range map[string]func(here, there *Conn){
 		"peer gone": func(_, there *Conn) { _ = there.CloseNow() },
@@ -84,29 +85,45 @@ func TestBudgetGivenBack(t *testing.T) {
 		"lost":      func(here, _ *Conn) { here.lost(ErrPingTimeout) },
 		"broken":    func(_, there *Conn) { _, _ = there.nc.Write([]byte{0xff, 0xff}) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			budget := NewBudget(1 << 30)
-			onAll(t, &Options{Budget: budget, CloseTimeout: 100 * time.Millisecond}, func(t *testing.T, here, there *Conn) {
-				ctx := testContext(t)
-				read := make(chan error)
-				go func() {
-					_, err := here.Read(ctx)
-					read <- err
-				}()
-				w, err := there.Writer(ctx, Binary)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := w.Write(make([]byte, 100<<10)); err != nil {
-					t.Fatal(err)
-				}
-				eventually(t, "the message is half there", func() bool { return budget.Used() > 0 })
-				end(here, there)
-				if CloseStatus(<-read) == 0 {
-					t.Error("Read does not tell of the end")
-				}
-				eventually(t, "the budget is given back", func() bool { return budget.Used() == 0 })
+		for _, reading := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/reading=%v", name, reading), func(t *testing.T) {
+				budget := NewBudget(1 << 30)
+				onAll(t, &Options{Budget: budget, CloseTimeout: 100 * time.Millisecond}, func(t *testing.T, here, there *Conn) {
+					endHalfRead(t, budget, here, there, end, reading)
+				})
 			})
-		})
+		}
 	}
+}
+
+// endHalfRead has end end here in the middle of a message, while a Read waits for the rest of it or after it was cancelled.
+func endHalfRead(t *testing.T, budget *Budget, here, there *Conn, end func(here, there *Conn), reading bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(testContext(t))
+	read := make(chan error)
+	go func() {
+		_, err := here.Read(ctx)
+		read <- err
+	}()
+	w, err := there.Writer(testContext(t), Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 100<<10)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message is half there", func() bool { return budget.Used() > 0 })
+	if reading {
+		end(here, there)
+		if CloseStatus(<-read) == 0 {
+			t.Error("Read does not tell of the end")
+		}
+		cancel()
+	} else {
+		cancel()
+		<-read
+		end(here, there)
+		here.lost(ErrPingTimeout) // where nobody reads, the next ping notices
+	}
+	eventually(t, "the budget is given back", func() bool { return budget.Used() == 0 })
 }

@@ -96,6 +96,25 @@ func TestCloseAfterCancel(t *testing.T) {
 	}
 }
 
+// A context of a Read that ends late, when the closing handshake is on its way, does not cut it short.
+func TestLateCancelSparesClose(t *testing.T) {
+	onAll(t, nil, func(t *testing.T, here, there *Conn) {
+		closed := make(chan error, 1)
+		go func() { closed <- here.Close(4000, "") }()
+		eventually(t, "it is closing", func() bool { return here.ended() != nil && len(here.reading) == 1 })
+		for range 3 {
+			_ = here.nc.SetReadDeadline(past) // what watch has such a context do
+			time.Sleep(2 * time.Millisecond)
+		}
+		if _, err := there.Read(testContext(t)); CloseStatus(err) != 4000 {
+			t.Errorf("the peer sees %v", err)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Everybody closes at once, in every way, while messages go both ways. Nobody hangs, nobody panics, and all agree.
 func TestCloseFromEverywhere(t *testing.T) {
 	onAll(t, &Options{CloseTimeout: time.Second}, func(t *testing.T, here, there *Conn) {
