@@ -171,7 +171,7 @@ func (q *queue) idleLocked(c *Conn) {
 	}
 	select {
 	case <-changed:
-	case <-c.down:
+	case <-c.Context().Done():
 	case <-due:
 		q.mu.Lock()
 		q.fenceLocked()

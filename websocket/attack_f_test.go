@@ -102,7 +102,7 @@ func serverSends(t *testing.T, p []byte, o *DialOptions) (code StatusCode, err e
 	}
 	_, err = c.Read(testContext(t))
 	code = <-closed
-	<-c.gone
+	<-c.isGone()
 	return code, err
 }
 

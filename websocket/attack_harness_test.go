@@ -357,3 +357,15 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// socketOf returns the socket of c, wherever it is watched.
+func socketOf(c *Conn) net.Conn {
+	nc := underTLS(c.nc)
+	if m, ok := nc.(*movable); ok {
+		nc = m.at.Load().stream
+		if s, ok := nc.(*socket); ok {
+			nc = s.Conn
+		}
+	}
+	return nc
+}

@@ -4,7 +4,6 @@ package websocket
 
 import (
 	"context"
-	"net"
 	"syscall"
 	"testing"
 )
@@ -28,7 +27,7 @@ func TestAttack_B08_UserTimeout(t *testing.T) {
 	onTCPAndTLS(t, s, func(a *target) {
 		client := a.open("/", nil)
 		for name, c := range map[string]*Conn{"client": client, "server": <-conns} {
-			raw, err := underTLS(c.nc).(*net.TCPConn).SyscallConn()
+			raw, err := socketOf(c).(syscall.Conn).SyscallConn()
 			if err != nil {
 				a.t.Fatal(err)
 			}

@@ -195,7 +195,7 @@ func TestAttack_X02_BlockedHandler(t *testing.T) {
 	if err := a.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown: %v", err)
 	}
-	<-c.gone // cut off all the same
+	<-c.isGone() // cut off all the same
 	_ = r.Close()
 }
 

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/duplex-go/duplex/proto/ws"
@@ -33,6 +35,9 @@ type Message struct {
 
 // Conn is a WebSocket connection, a server's or a client's. It comes from Accept, Dial or Pair and must be closed.
 //
+// It is read in one of two ways. Pull: a goroutine of yours calls Read, or its kin. Push: after Serve it calls a Handler.
+// All else is the same.
+//
 // All methods may be called from any goroutine. Reads take turns, and so do messages that are written.
 //
 // While nobody reads, pings are not answered and the peer's close frame is not seen: read until an error.
@@ -40,50 +45,64 @@ type Conn struct {
 	nc          net.Conn
 	try         tryWriter // nil: nc cannot write without blocking
 	set         *settings
-	role        ws.Role
 	subprotocol string
+	role        ws.Role
 	deflate     bool // permessage-deflate was agreed
 
-	// reading is held by whoever reads from nc and feeds the machine. It guards in.
-	reading chan struct{}
-	in      inbound
+	// Whoever reads from nc and feeds the machine holds the turn to read: in pull mode that of pull, which can be waited for with a
+	// context; in push mode feeding, which is held for moments. It guards in, which is nil while there is nothing to keep.
+	pull    atomic.Pointer[pulling] // nil: push mode, on a loop
+	feeding sync.Mutex
+	in      *inbound
 
 	// mu is held for moments, never while waiting for the peer. It guards all below.
 	mu   sync.Mutex
-	m    *ws.Conn
-	taps [2]*ws.Tap // of what comes, by whoever reads, and of what goes out, by the writer; nil: no Trace
+	m    ws.Conn
+	taps *[2]*ws.Tap // of what comes, by whoever reads, and of what goes out, by the writer; nil: no Trace
 	out  outbound
 	ping pinger
-	wake wakeOnDone // ends a Read whose context ended
+	push *pushing             // nil: Serve was not called
+	turn atomic.Pointer[turn] // what gathers writes while the Handler has more to do; nil: nothing does
 
-	err      *CloseError // how the connection ended; nil: it has not
-	failed   bool        // it ended because the peer broke a rule: what it sends is no longer understood
-	halfDone bool        // our half of the transport connection was closed
-	closeBy  time.Time   // when the closing handshake must be over
-	down     chan struct{}
-	shutDone bool
-	gone     chan struct{}   // closed when the transport connection is closed
-	own      <-chan struct{} // Done of a context that ends with the connection: it need not be watched
-	onDown   func()          // called once when the connection has ended
+	err      *CloseError   // how the connection ended; nil: it has not
+	closeBy  time.Time     // when the closing handshake must be over
+	over     atomic.Bool   // err is set
+	failed   bool          // it ended because the peer broke a rule: what it sends is no longer understood
+	halfDone bool          // our half of the transport connection was closed
+	shutDone bool          // somebody closes the transport connection
+	isShut   bool          // it is closed
+	served   atomic.Bool   // Serve was called
+	gone     chan struct{} // closed when the transport connection is closed; nil: nobody asked
+	ctx      *endContext   // of Context; nil: nobody asked
+	request  *http.Request // that opened the connection, while a Server's Handle runs
+	server   *Server       // whose it is in push mode
+}
+
+// pulling is what pull mode needs.
+type pulling struct {
+	turn chan struct{} // of one
+	wake wakeOnDone    // ends a Read whose context ended
 }
 
 // newConn returns the connection over nc after the opening handshake. early holds what the peer sent behind it.
 // The caller starts keepalive.
 func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []byte) *Conn {
+	nc = newMovable(nc)
+	try, _ := nc.(tryWriter)
 	c := &Conn{
 		nc:          nc,
-		try:         newTryWriter(nc),
+		try:         try,
 		set:         set,
 		role:        role,
 		subprotocol: a.Subprotocol,
 		deflate:     a.Deflate != nil,
-		reading:     make(chan struct{}, 1),
-		m:           ws.New(role, &set.machine, a.Deflate),
-		down:        make(chan struct{}),
-		gone:        make(chan struct{}),
+		in:          new(inbound),
 	}
-	c.taps[0] = set.Trace.tap(false, 1-role, a.Deflate)
-	c.taps[1] = set.Trace.tap(true, role, a.Deflate)
+	c.pull.Store(&pulling{turn: make(chan struct{}, 1)})
+	c.m.Reset(role, &set.machine, a.Deflate)
+	if set.Trace != nil {
+		c.taps = &[2]*ws.Tap{set.Trace.tap(false, 1-role, a.Deflate), set.Trace.tap(true, role, a.Deflate)}
+	}
 	c.watchIn(early)
 	c.m.Feed(early)
 	return c
@@ -96,7 +115,15 @@ func (c *Conn) Subprotocol() string { return c.subprotocol }
 func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
 // RemoteAddr returns the address of whoever the transport connection leads to: the peer, or a proxy.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr {
+	c.mu.Lock()
+	p := c.push
+	c.mu.Unlock()
+	if p != nil && p.remote.IsValid() {
+		return net.TCPAddrFromAddrPort(p.remote)
+	}
+	return c.nc.RemoteAddr()
+}
 
 // SetReadLimit replaces Options.ReadLimit from the next frame on. A server may raise it once it knows who it talks to.
 // If zero or negative, there is no limit.
@@ -118,7 +145,7 @@ func (c *Conn) Close(code StatusCode, reason string) error {
 	if c.begin(&CloseError{Code: code, Reason: reason, Local: true}) {
 		c.finish()
 	} else {
-		<-c.gone
+		<-c.isGone()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,12 +209,31 @@ func (c *Conn) stopped(ctx context.Context) error {
 func (c *Conn) setEnded(e *CloseError) {
 	c.err = e
 	c.closeBy = time.Now().Add(c.set.CloseTimeout)
-	c.ping.stop()
-	c.wake.stop()
-	close(c.down)
-	if c.onDown != nil {
-		c.onDown()
+	c.over.Store(true)
+	c.stopTimer()
+	if p := c.pull.Load(); p != nil {
+		p.wake.stop()
 	}
+	c.wakeWaiting()
+	if c.ctx != nil {
+		c.ctx.cancel()
+	}
+	if c.push != nil {
+		c.push.wake()
+	}
+}
+
+// isGone returns a channel that is closed when the transport connection is.
+func (c *Conn) isGone() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone == nil {
+		c.gone = make(chan struct{})
+		if c.isShut {
+			close(c.gone)
+		}
+	}
+	return c.gone
 }
 
 // lost ends the connection without a closing handshake.
@@ -212,9 +258,7 @@ const maxDrain = 16 << 20
 // finish is the end of every closing handshake: it discards input until the peer has closed too, and closes the transport
 // connection. Our close frame is on its way: whoever writes goes on with it, so that reading never waits for writing.
 func (c *Conn) finish() {
-	_ = c.nc.SetReadDeadline(past) // whoever reads gives way
-	c.reading <- struct{}{}        // for good: after the end nobody else reads
-	c.in.forget(c)
+	c.takeReading()
 	_ = c.nc.SetReadDeadline(c.closeBy)
 	buf := getBuffer(smallBuffer)
 	defer putBuffer(buf)
@@ -245,6 +289,20 @@ func (c *Conn) finish() {
 		c.mu.Unlock()
 	}
 	c.shut(cutOff)
+}
+
+// takeReading takes the turn to read for good: after the end nobody else reads.
+func (c *Conn) takeReading() {
+	if p := c.pull.Load(); p != nil {
+		_ = c.nc.SetReadDeadline(past) // whoever reads gives way
+		p.turn <- struct{}{}
+	} else {
+		c.feeding.Lock()
+		c.push.sock.Block()
+	}
+	if c.in != nil {
+		c.in.forget(c)
+	}
 }
 
 // useUp has the machine go through what it was fed, after the end, when nobody wants to know what it meant. The machine works on the bytes
@@ -298,20 +356,33 @@ func (c *Conn) shut(how ending) {
 	if how != politely {
 		nc = underTLS(nc)
 	}
-	if tcp, ok := nc.(*net.TCPConn); ok && how == cutOff {
-		_ = tcp.SetLinger(0)
+	if s, ok := nc.(interface{ SetLinger(seconds int) error }); ok && how == cutOff {
+		_ = s.SetLinger(0)
 	}
 	_ = nc.Close()
-	close(c.gone)
+	c.mu.Lock()
+	c.isShut = true
+	if c.gone != nil {
+		close(c.gone)
+	}
+	push := c.push
+	c.mu.Unlock()
 	c.tidy()
+	if push != nil {
+		push.part()
+	}
 }
 
 // tidy lets go of what reading borrowed when the connection is gone, unless somebody reads: he does so when he is done.
 func (c *Conn) tidy() {
+	p := c.pull.Load()
+	if p == nil {
+		return
+	}
 	select {
-	case c.reading <- struct{}{}:
+	case p.turn <- struct{}{}:
 		c.in.forget(c)
-		<-c.reading
+		<-p.turn
 	default:
 	}
 }

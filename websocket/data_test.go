@@ -13,18 +13,23 @@ import (
 
 func TestDataOutlivesConnection(t *testing.T) {
 	small, large := strings.Repeat("secret! ", 100), strings.Repeat("secret! ", 10000)
-	ends := map[string]func(here, there *Conn){
-		"close":    func(here, _ *Conn) { _ = here.Close(StatusNormalClosure, "") },
-		"shutdown": func(here, _ *Conn) { _ = here.fail(StatusGoingAway, ""); <-here.gone },
-		"closeNow": func(here, _ *Conn) { _ = here.CloseNow() },
-		"lost":     func(here, _ *Conn) { here.lost(ErrPingTimeout) },
+	ends := map[string]func(here, there *end){
+		"close":    func(here, _ *end) { _ = here.Close(StatusNormalClosure, "") },
+		"shutdown": func(here, _ *end) { _ = here.fail(StatusGoingAway, ""); <-here.isGone() },
+		"closeNow": func(here, _ *end) { _ = here.CloseNow() },
+		"lost":     func(here, _ *end) { here.lost(ErrPingTimeout) },
 	}
 	for name, o := range map[string]*Options{"plain": nil, "deflate": {Deflate: &Deflate{Takeover: true, Threshold: 1}}} {
-		for how, end := range ends {
+		for how, over := range ends {
 			for _, data := range []string{small, large} {
 				t.Run(name+"/"+how, func(t *testing.T) {
 					for range 5 { // the pools are free to forget
-						keepsData(t, o, end, data)
+						here, there := Pair(o)
+						keepsData(t, &end{Conn: here}, there, over, data)
+						there, here = netPair(t, o, nil)
+						e := served(here)
+						keepsData(t, e, there, over, data)
+						close(e.next)
 					}
 				})
 			}
@@ -32,10 +37,9 @@ func TestDataOutlivesConnection(t *testing.T) {
 	}
 }
 
-func keepsData(t *testing.T, o *Options, end func(here, there *Conn), data string) {
+func keepsData(t *testing.T, here *end, there *Conn, over func(here, there *end), data string) {
 	t.Helper()
 	ctx := testContext(t)
-	here, there := Pair(o)
 	goEcho(t, there)
 	go func() {
 		for _, s := range []string{data, "more that follows at once, ", "and more"} {
@@ -46,7 +50,7 @@ func keepsData(t *testing.T, o *Options, end func(here, there *Conn), data strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	end(here, there)
+	over(here, &end{Conn: there})
 
 	// Others use what the pools hold now.
 	for size := smallBuffer; size <= 128<<10; size *= 2 {
@@ -78,27 +82,28 @@ func keepsData(t *testing.T, o *Options, end func(here, there *Conn), data strin
 
 // A connection that is lost gives back what it took of the Budget, whoever noticed, and whether somebody was reading or not.
 func TestBudgetGivenBack(t *testing.T) {
-	for name, end := range map[string]func(here, there *Conn){
-		"peer gone": func(_, there *Conn) { _ = there.CloseNow() },
-		"closed":    func(here, _ *Conn) { _ = here.Close(StatusNormalClosure, "") },
-		"closeNow":  func(here, _ *Conn) { _ = here.CloseNow() },
-		"lost":      func(here, _ *Conn) { here.lost(ErrPingTimeout) },
-		"broken":    func(_, there *Conn) { _, _ = there.nc.Write([]byte{0xff, 0xff}) },
+	for name, over := range map[string]func(here, there *end){
+		"peer gone": func(_, there *end) { _ = there.CloseNow() },
+		"closed":    func(here, _ *end) { _ = here.Close(StatusNormalClosure, "") },
+		"closeNow":  func(here, _ *end) { _ = here.CloseNow() },
+		"lost":      func(here, _ *end) { here.lost(ErrPingTimeout) },
+		"broken":    func(_, there *end) { _, _ = there.nc.Write([]byte{0xff, 0xff}) },
 	} {
 		for _, reading := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/reading=%v", name, reading), func(t *testing.T) {
 				budget := NewBudget(1 << 30)
-				onAll(t, &Options{Budget: budget, CloseTimeout: 100 * time.Millisecond}, func(t *testing.T, here, there *Conn) {
-					endHalfRead(t, budget, here, there, end, reading)
+				onAll(t, &Options{Budget: budget, CloseTimeout: 100 * time.Millisecond}, func(t *testing.T, here, there *end) {
+					endHalfRead(t, budget, [2]*end{here, there}, over, reading)
 				})
 			})
 		}
 	}
 }
 
-// endHalfRead has end end here in the middle of a message, while a Read waits for the rest of it or after it was cancelled.
-func endHalfRead(t *testing.T, budget *Budget, here, there *Conn, end func(here, there *Conn), reading bool) {
+// endHalfRead has over end here in the middle of a message, while a Read waits for the rest of it or after it was cancelled.
+func endHalfRead(t *testing.T, budget *Budget, ends [2]*end, over func(here, there *end), reading bool) {
 	t.Helper()
+	here, there := ends[0], ends[1]
 	ctx, cancel := context.WithCancel(testContext(t))
 	read := make(chan error)
 	go func() {
@@ -114,7 +119,7 @@ func endHalfRead(t *testing.T, budget *Budget, here, there *Conn, end func(here,
 	}
 	eventually(t, "the message is half there", func() bool { return budget.Used() > 0 })
 	if reading {
-		end(here, there)
+		over(here, there)
 		if CloseStatus(<-read) == 0 {
 			t.Error("Read does not tell of the end")
 		}
@@ -122,7 +127,7 @@ func endHalfRead(t *testing.T, budget *Budget, here, there *Conn, end func(here,
 	} else {
 		cancel()
 		<-read
-		end(here, there)
+		over(here, there)
 		here.lost(ErrPingTimeout) // where nobody reads, the next ping notices
 	}
 	eventually(t, "the budget is given back", func() bool { return budget.Used() == 0 })

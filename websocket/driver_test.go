@@ -36,7 +36,7 @@ func TestKeepalive(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		here, there := Pair(&Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second})
-		there.ping.stop() // it says nothing
+		there.stopTimer() // it says nothing
 		start := time.Now()
 		_, err := here.Read(context.Background()) // there never reads, and so does not answer
 		if !errors.Is(err, ErrPingTimeout) || CloseStatus(err) != StatusAbnormalClosure {
@@ -86,7 +86,7 @@ func TestQueuePolicies(t *testing.T) {
 		if err := fill(context.Background(), here); CloseStatus(err) != StatusPolicyViolation {
 			t.Errorf("close: %v", err)
 		}
-		<-here.gone
+		<-here.isGone()
 		_ = there.CloseNow()
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestQueuePolicies(t *testing.T) {
 
 // A Write whose context ends while the socket is full has been accepted whole or not at all, and the connection lives, over TLS too.
 func TestWriteCancelled(t *testing.T) {
-	onAll(t, &Options{WriteQueue: 1 << 20}, func(t *testing.T, here, there *Conn) {
+	onAll(t, &Options{WriteQueue: 1 << 20}, func(t *testing.T, here, there *end) {
 		ctx := testContext(t)
 		accepted := 0
 		for {
@@ -165,8 +165,8 @@ func TestWriteCancelled(t *testing.T) {
 
 // Other messages wait for the end of a streamed one; one that cannot be ended ends the connection.
 func TestWriterBlocksOthers(t *testing.T) {
-	onAll(t, nil, func(t *testing.T, here, there *Conn) {
-		goEcho(t, there)
+	onAll(t, nil, func(t *testing.T, here, there *end) {
+		goEcho(t, there.Conn)
 		ctx := testContext(t)
 		w, err := here.Writer(ctx, Text)
 		if err != nil {
@@ -212,7 +212,7 @@ func TestWriterBlocksOthers(t *testing.T) {
 func TestMessagesAndJSON(t *testing.T) {
 	type point struct{ X, Y int }
 	for _, code := range []StatusCode{StatusNormalClosure, StatusGoingAway, StatusNoStatusReceived, StatusPolicyViolation} {
-		onAll(t, nil, func(t *testing.T, here, there *Conn) {
+		onAll(t, nil, func(t *testing.T, here, there *end) {
 			ctx := testContext(t)
 			go func() {
 				_ = there.WriteJSON(ctx, point{1, 2})

@@ -42,6 +42,11 @@ type Options struct {
 	PingInterval time.Duration
 	PingTimeout  time.Duration
 
+	// OnLoop promises that the Handler of a connection in push mode never blocks: no lock that is held for long, no waiting for a socket,
+	// a file or a timer. It is then called on the event loop itself, which saves a change of goroutines each time. A Handler that breaks the
+	// promise holds up other connections. With WaitWhenFull its writes may wait: choose another policy.
+	OnLoop bool
+
 	// Deflate asks for permessage-deflate (RFC 7692). If nil, it is off.
 	Deflate *Deflate
 	// Budget bounds the memory that unfinished messages may hold together, over all connections that share it. If nil, nothing does.

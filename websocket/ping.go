@@ -13,7 +13,7 @@ import (
 
 // pinger is what pings need. It is guarded by Conn.mu.
 type pinger struct {
-	timer   *time.Timer // nil: keepalive is off
+	timer   *time.Timer // nil: keepalive is off, or a loop has it
 	due     bool        // timer runs for the answer, not for the next ping
 	sent    uint64      // the number of the last ping, which is its payload
 	last    pinged      // the last ping
@@ -40,10 +40,27 @@ func (c *Conn) startPings() *Conn {
 	return c
 }
 
-func (p *pinger) stop() {
-	if p.timer != nil {
-		p.timer.Stop()
+// setTimer has keepAlive run after d. c.mu is held, and keepalive on.
+func (c *Conn) setTimer(d time.Duration) {
+	if c.ping.timer != nil {
+		c.ping.timer.Reset(d)
+	} else {
+		c.push.sock.SetTimer(d)
 	}
+}
+
+func (c *Conn) stopTimer() {
+	if c.ping.timer != nil {
+		c.ping.timer.Stop()
+	} else if c.push != nil && c.push.looped {
+		c.push.sock.StopTimer()
+	}
+}
+
+// listening reports whether somebody reads: what comes is heard.
+func (c *Conn) listening() bool {
+	p := c.pull.Load()
+	return p == nil || len(p.turn) > 0 // in push mode, a loop does between the calls of the Handler, and keepAlive runs then
 }
 
 // keepAlive runs when a ping is due, or its answer.
@@ -57,18 +74,18 @@ func (c *Conn) keepAlive() {
 	if !p.due {
 		p.due, p.before = true, p.heard
 		c.queuePing()
-		p.timer.Reset(c.set.PingTimeout)
+		c.setTimer(c.set.PingTimeout)
 		c.kickUnlock()
 		return
 	}
 	// Whatever came since is a sign of life. While nobody reads nothing can be heard, so nothing is concluded.
-	if p.heard == p.before && len(c.reading) > 0 {
+	if p.heard == p.before && c.listening() {
 		c.mu.Unlock()
 		c.lost(ErrPingTimeout)
 		return
 	}
 	p.due = false
-	p.timer.Reset(max(0, c.set.PingInterval-c.set.PingTimeout))
+	c.setTimer(max(0, c.set.PingInterval-c.set.PingTimeout))
 	c.mu.Unlock()
 }
 
@@ -77,6 +94,7 @@ func (c *Conn) queuePing() pinged {
 	c.ping.sent++
 	var payload [8]byte
 	binary.BigEndian.PutUint64(payload[:], c.ping.sent)
+	c.lend(ws.MaxHeaderSize + ws.MaxControlPayload)
 	_ = c.m.Send(ws.OpPing, true, payload[:]) // cannot err: no close frame was sent
 	c.ping.last = pinged{number: c.ping.sent, at: time.Now()}
 	return c.ping.last
@@ -128,7 +146,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	select {
 	case rtt := <-w.answer:
 		return rtt, nil
-	case <-c.down:
+	case <-c.Context().Done():
 		return 0, c.ended()
 	case <-ctx.Done():
 	}

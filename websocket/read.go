@@ -11,6 +11,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/duplex-go/duplex/internal/eventloop"
 	"github.com/duplex-go/duplex/proto/ws"
 )
 
@@ -28,6 +29,10 @@ type inbound struct {
 	last   bool           // piece ends the message
 
 	frameEnd bool // the last piece ended its frame
+	pending  bool // more of what came is to be looked at
+
+	push  bool // an event loop reads: it does not wait,
+	quota int  // and not more than so many bytes, before others have their turn
 }
 
 // release gives back what the connection borrowed.
@@ -64,6 +69,8 @@ func (in *inbound) done() { in.open, in.last, in.reader, in.piece = false, false
 //
 // If ctx ends, Read returns its error and the connection is as before; the next Read goes on where this one stopped.
 // After the connection has ended, the error is a *CloseError. What is left of a message that Reader began is skipped.
+//
+// A connection that is served by a Handler gives ErrServed.
 func (c *Conn) Read(ctx context.Context) (Message, error) {
 	r, err := c.read(ctx, true)
 	return r.Message, err
@@ -86,7 +93,7 @@ func (c *Conn) read(ctx context.Context, whole bool) (received, error) {
 
 // readLocked is read for who holds c.reading.
 func (c *Conn) readLocked(ctx context.Context, whole bool) (received, error) {
-	in := &c.in
+	in := c.in
 	if in.reader != nil {
 		if err := c.skip(ctx); err != nil {
 			return received{}, err
@@ -125,7 +132,7 @@ func (c *Conn) readLocked(ctx context.Context, whole bool) (received, error) {
 
 // skip discards what is left of a message that a Reader began, or that a Read began whose context ended.
 func (c *Conn) skip(ctx context.Context) error {
-	in := &c.in
+	in := c.in
 	for in.open && !in.last {
 		in.reader = new(messageReader) // nobody's: if ctx ends here, the next read must go on skipping
 		var err error
@@ -139,7 +146,7 @@ func (c *Conn) skip(ctx context.Context) error {
 
 // join appends p to the message, unless readAhead put it there already.
 func (c *Conn) join(p []byte) error {
-	in := &c.in
+	in := c.in
 	n := len(in.msg)
 	if len(p) == 0 || n < cap(in.msg) && &p[0] == &in.msg[:n+1][n] {
 		in.msg = in.msg[:n+len(p)]
@@ -155,7 +162,7 @@ func (c *Conn) join(p []byte) error {
 // grow makes room for n bytes more in the message. It at most doubles what came, or adds what must be added: a peer that only
 // announces a large message costs nothing.
 func (c *Conn) grow(n int) error {
-	in := &c.in
+	in := c.in
 	if len(in.msg)+n <= cap(in.msg) {
 		return nil
 	}
@@ -186,7 +193,7 @@ func (c *Conn) readAhead(ctx context.Context) error {
 		return nil
 	}
 	// The machine has used up what was fed before: otherwise Want would have been given out as a piece.
-	in := &c.in
+	in := c.in
 	n := len(in.msg)
 	if free := int64(cap(in.msg) - n); free < min(want, smallBuffer) {
 		if err := c.grow(int(min(want, int64(max(n, firstStep))))); err != nil {
@@ -213,15 +220,13 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 			}
 			continue
 		}
+		c.in.pending = c.m.Pending()
 		c.kickUnlock() // a pong may be due
 		if ok {
 			c.in.typ, c.in.frameEnd = MessageType(ev.Opcode), ev.FrameEnd
 			return ev.Data, ev.MessageEnd, nil
 		}
-		if c.in.buf == nil {
-			c.in.buf = getBuffer(smallBuffer)
-		}
-		if err := c.fill(ctx, c.in.buf); err != nil {
+		if err := c.fill(ctx, nil); err != nil {
 			return nil, false, err
 		}
 	}
@@ -269,23 +274,29 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 	return nil
 }
 
-// fill reads into buf and feeds what came.
+// errTurnOver ends a read in push mode that has gone on for long enough.
+var errTurnOver = errors.New("websocket: others must have their turn")
+
+// fill reads into buf, or, if nil, into the connection's own, and feeds what came.
 func (c *Conn) fill(ctx context.Context, buf []byte) error {
 	for {
 		if err := c.watch(ctx); err != nil {
 			return err
 		}
-		n, err := c.nc.Read(buf)
-		if n > 0 {
-			c.watchIn(buf[:n])
+		p, err := c.receive(buf)
+		if len(p) > 0 {
+			c.watchIn(p)
 			c.mu.Lock()
 			if c.set.FrameRate > 0 || c.set.deflate != nil {
 				c.m.Advance(time.Now())
 			}
 			c.ping.heard++
-			c.m.Feed(buf[:n])
+			c.m.Feed(p)
 			c.mu.Unlock()
 			return nil
+		}
+		if err == eventloop.ErrWouldBlock || err == errTurnOver { //nolint:errorlint // our own values
+			return err
 		}
 		if err == nil {
 			continue
@@ -308,6 +319,35 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 	}
 }
 
+// receive reads once.
+func (c *Conn) receive(buf []byte) ([]byte, error) {
+	in := c.in
+	if in.push {
+		if in.quota <= 0 {
+			return nil, errTurnOver
+		}
+	} else if m, ok := c.nc.(*movable); ok && buf == nil { // while it waits, it needs no buffer
+		if in.buf != nil {
+			putBuffer(in.buf)
+			in.buf = nil
+		}
+		p, err := m.borrow()
+		if p != nil {
+			in.buf = p[:cap(p)]
+		}
+		return p, err
+	}
+	if buf == nil {
+		if in.buf == nil {
+			in.buf = getBuffer(smallBuffer)
+		}
+		buf = in.buf
+	}
+	n, err := c.nc.Read(buf)
+	in.quota -= n
+	return buf[:n], err
+}
+
 // letGo returns the *CloseError, if the connection has ended, to whoever reads, and gives back what reading borrowed.
 func (c *Conn) letGo() error {
 	c.mu.Lock()
@@ -322,8 +362,8 @@ func (c *Conn) letGo() error {
 
 // watchIn shows Trace what came, before the machine unmasks it.
 func (c *Conn) watchIn(p []byte) {
-	if t := c.taps[0]; t != nil {
-		t.Feed(p)
+	if c.taps != nil && c.taps[0] != nil {
+		c.taps[0].Feed(p)
 	}
 }
 
@@ -345,11 +385,15 @@ func (w *wakeOnDone) stop() {
 
 // watch returns the error of ctx, or sees to it that its end wakes the read that follows.
 func (c *Conn) watch(ctx context.Context) error {
+	if c.owns(ctx) {
+		return nil
+	}
 	if ctx.Err() != nil {
 		return c.stopped(ctx)
 	}
+	w := &c.pull.Load().wake
 	done := ctx.Done()
-	if done == nil || done == c.own || done == c.wake.done {
+	if done == nil || done == w.done {
 		return nil
 	}
 	c.mu.Lock()
@@ -358,23 +402,30 @@ func (c *Conn) watch(ctx context.Context) error {
 		return c.letGo()
 	}
 	defer c.mu.Unlock()
-	c.wake.stop()
-	c.wake.done = done
-	c.wake.cancel = context.AfterFunc(ctx, func() { _ = c.nc.SetReadDeadline(past) })
+	w.stop()
+	w.done = done
+	w.cancel = context.AfterFunc(ctx, func() { _ = c.nc.SetReadDeadline(past) })
 	return nil
 }
 
-// lockRead waits for the turn to read.
+// lockRead waits for the turn to read, in pull mode.
 func (c *Conn) lockRead(ctx context.Context) error {
+	if c.served.Load() {
+		return ErrServed
+	}
+	return c.lockTurn(ctx, c.pull.Load())
+}
+
+func (c *Conn) lockTurn(ctx context.Context, p *pulling) error {
 	select {
-	case c.reading <- struct{}{}:
+	case p.turn <- struct{}{}:
 		return nil
 	default:
 	}
 	select {
-	case c.reading <- struct{}{}:
+	case p.turn <- struct{}{}:
 		return nil
-	case <-c.down:
+	case <-c.Context().Done():
 		return c.ended()
 	case <-ctx.Done():
 		return c.stopped(ctx)
@@ -382,11 +433,14 @@ func (c *Conn) lockRead(ctx context.Context) error {
 }
 
 func (c *Conn) unlockRead() {
-	<-c.reading
-	select {
-	case <-c.gone:
-		c.tidy()
-	default:
+	<-c.pull.Load().turn
+	if c.over.Load() {
+		c.mu.Lock()
+		gone := c.shutDone
+		c.mu.Unlock()
+		if gone {
+			c.tidy()
+		}
 	}
 }
 
@@ -424,7 +478,7 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	defer c.unlockRead()
-	in := &c.in
+	in := c.in
 	if in.reader != r { // it is over, or was skipped, or the connection has ended in the middle of it
 		if err := c.ended(); err != nil && !r.over {
 			return 0, err

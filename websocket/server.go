@@ -4,7 +4,6 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -24,6 +23,8 @@ import (
 type Server struct {
 	// Handle owns the connection while it runs. ctx ends when the connection does, and holds the request: see Request.
 	//
+	// It may call c.Serve and return: the connection is then its Handler's, and outlives ctx's values.
+	//
 	// What it returns decides the close code: nil 1000, a *CloseError its own, any other error 1011. After the connection has ended
 	// it does not matter. A panic closes the connection with 1011 and is logged with its stack; the server goes on.
 	Handle func(ctx context.Context, c *Conn) error
@@ -41,18 +42,11 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
-	count int // of handshakes and connections
+	count int                  // of handshakes and connections
+	ips   map[*Conn]netip.Addr // if there is a MaxConnsPerIP
 	perIP map[netip.Addr]int
 	down  bool
 	empty chan struct{} // closed when count is 0 after Shutdown began
-}
-
-type requestKey struct{}
-
-// Request returns the request that opened the connection, for a context given to Server.Handle.
-func Request(ctx context.Context) *http.Request {
-	r, _ := ctx.Value(requestKey{}).(*http.Request)
-	return r
 }
 
 // Len returns the number of open connections.
@@ -62,7 +56,7 @@ func (s *Server) Len() int {
 	return len(s.conns)
 }
 
-// ServeHTTP accepts a connection and returns when its handler has and the connection is closed.
+// ServeHTTP accepts a connection and returns when its handler has and the connection is closed, or served by a Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.once.Do(func() { s.settings, s.bad = newAcceptSettings(s.Options) })
 	if s.bad != nil {
@@ -76,29 +70,39 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, bad)
 		return
 	}
-	defer s.leave(ip)
-	c, err := s.settings.accept(w, r)
-	if err != nil {
+	var c *Conn
+	defer func() { // also if Handle panics, or ends its goroutine
+		if c == nil || !c.served.Load() {
+			s.remove(c)
+			s.leave(ip)
+		}
+	}()
+	var err error
+	if c, err = s.settings.accept(w, r); err != nil {
 		s.logger().Debug("websocket: handshake refused", "client", ip.String(), "error", short(err.Error()))
 		return
 	}
-	s.serve(c, r)
+	c.request = r
+	if !s.add(c, ip) {
+		_ = c.fail(StatusGoingAway, "server shutting down")
+	}
+	c.startPings()
+	s.handle(c, r)
 }
 
-// serve runs the handler and closes the connection.
-func (s *Server) serve(c *Conn, r *http.Request) {
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), requestKey{}, r))
-	defer cancel()
-	c.own, c.onDown = ctx.Done(), cancel
-	c.startPings()
+// handle runs Handle, and then closes the connection, unless it is served.
+func (s *Server) handle(c *Conn, r *http.Request) {
 	// The context of the http.Server may end before the connection does.
 	stop := context.AfterFunc(r.Context(), func() { _ = c.fail(StatusGoingAway, "server shutting down") })
 	defer stop()
-	if !s.add(c) {
-		_ = c.fail(StatusGoingAway, "server shutting down")
-	}
-	defer s.remove(c)
-	defer func() { _ = c.CloseNow() }() // if the handler ended its goroutine (runtime.Goexit); else it is closed by now
+	defer func() {
+		c.mu.Lock()
+		c.request = nil
+		c.mu.Unlock()
+		if !c.served.Load() {
+			_ = c.CloseNow() // if Handle ended its goroutine; else it is closed by now
+		}
+	}()
 	defer func() {
 		if v := recover(); v != nil {
 			_ = c.Close(StatusInternalError, "internal error")
@@ -108,18 +112,18 @@ func (s *Server) serve(c *Conn, r *http.Request) {
 			s.logger().Error("websocket: panic in a handler", "panic", short(fmt.Sprint(v)), "stack", string(debug.Stack()))
 		}
 	}()
-	err := s.Handle(ctx, c)
-	e := &CloseError{Code: StatusNormalClosure}
-	if err != nil && !errors.As(err, &e) {
-		e = &CloseError{Code: StatusInternalError, Reason: "internal error"}
-		if !errors.Is(err, context.Canceled) {
-			s.logger().Warn("websocket: handler", "error", short(err.Error()))
-		}
-	}
-	if c.Close(e.Code, e.Reason) == ws.ErrStatusCode { //nolint:errorlint // Close returns it as it is
-		_ = c.Close(StatusInternalError, "internal error")
+	err := s.Handle(c.Context(), c)
+	switch {
+	case !c.served.Load():
+		e := c.closing(err)
+		_ = c.Close(e.Code, e.Reason)
+	case err != nil:
+		c.closeFor(err)
 	}
 }
+
+// gone is told when nothing is left of a connection that was served.
+func (s *Server) gone(c *Conn) { s.leave(s.remove(c)) }
 
 // Shutdown closes all connections with 1001, refuses new ones with 503, and waits for the handlers to return. If ctx ends before, it cuts
 // off the connections that are left and returns the context's error.
@@ -191,20 +195,27 @@ func (s *Server) leave(ip netip.Addr) {
 }
 
 // add keeps c for Shutdown. It reports false if that began already.
-func (s *Server) add(c *Conn) bool {
+func (s *Server) add(c *Conn, ip netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conns == nil {
-		s.conns = make(map[*Conn]struct{})
+		s.conns, s.ips = make(map[*Conn]struct{}), make(map[*Conn]netip.Addr)
 	}
 	s.conns[c] = struct{}{}
+	if s.MaxConnsPerIP > 0 {
+		s.ips[c] = ip
+	}
+	c.server = s
 	return !s.down
 }
 
-func (s *Server) remove(c *Conn) {
+func (s *Server) remove(c *Conn) (ip netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ip = s.ips[c]
 	delete(s.conns, c)
+	delete(s.ips, c)
+	return ip
 }
 
 func (s *Server) logger() *slog.Logger {

@@ -185,7 +185,7 @@ func TestPrepared(t *testing.T) {
 		"plain": nil, "deflate": {Deflate: &Deflate{}}, "takeover": {Deflate: &Deflate{Takeover: true}}, "window 9": {Deflate: &Deflate{Takeover: true, WindowBits: 9}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onAll(t, o, func(t *testing.T, here, there *Conn) {
+			onAll(t, o, func(t *testing.T, here, there *end) {
 				ctx := testContext(t)
 				for i := range 3 {
 					if err := here.WritePrepared(ctx, p); err != nil {

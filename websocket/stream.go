@@ -4,23 +4,43 @@ package websocket
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
 )
 
-// tryWriter is a stream that can write without waiting: n < len(p) without an error means that it is full.
+// tryWriter is a stream that can write a and then b without waiting: less than both without an error means that it is full.
 type tryWriter interface {
-	TryWrite(p []byte) (n int, err error)
+	TryWrite(a, b []byte) (n int, err error)
 }
 
-func newTryWriter(nc net.Conn) tryWriter {
-	if t, ok := nc.(tryWriter); ok {
-		return t
-	}
+// stream is a socket, wherever it is watched.
+type stream interface {
+	net.Conn
+	tryWriter
+	CloseWrite() error
+	SetLinger(seconds int) error
+}
+
+// movable is a socket that can move, from the runtime's poller to an event loop, while it is in use.
+type movable struct{ at atomic.Pointer[place] }
+
+// place is where a movable is.
+type place struct{ stream }
+
+// newMovable returns nc as a movable if it is a socket and the system has event loops, and else as it is.
+func newMovable(nc net.Conn) net.Conn {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
-		return newSocket(nc)
+		if s := newSocket(nc); s != nil {
+			m := new(movable)
+			m.at.Store(&place{s})
+			return m
+		}
 	}
-	return nil
+	return nc
 }
 
 func underTLS(nc net.Conn) net.Conn {
@@ -28,4 +48,59 @@ func underTLS(nc net.Conn) net.Conn {
 		return t.NetConn()
 	}
 	return nc
+}
+
+// NewListener returns a listener whose connections can be served without a goroutine, see Conn.Serve, when TLS is put on top of it:
+//
+//	ln, err := net.Listen("tcp", ":443")
+//	...
+//	server.ServeTLS(websocket.NewListener(ln), "cert.pem", "key.pem")
+//
+// Without TLS, or without Serve, it is not needed.
+func NewListener(ln net.Listener) net.Listener { return listener{ln} }
+
+type listener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l listener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return newMovable(nc), nil
+}
+
+// The methods of a stream go to where it is.
+
+func (m *movable) Read(p []byte) (int, error)         { return m.at.Load().Read(p) }
+func (m *movable) Write(p []byte) (int, error)        { return m.at.Load().Write(p) }
+func (m *movable) TryWrite(a, b []byte) (int, error)  { return m.at.Load().TryWrite(a, b) }
+func (m *movable) Close() error                       { return m.at.Load().Close() }
+func (m *movable) CloseWrite() error                  { return m.at.Load().CloseWrite() }
+func (m *movable) SetLinger(seconds int) error        { return m.at.Load().SetLinger(seconds) }
+func (m *movable) LocalAddr() net.Addr                { return m.at.Load().LocalAddr() }
+func (m *movable) RemoteAddr() net.Addr               { return m.at.Load().RemoteAddr() }
+func (m *movable) SetDeadline(t time.Time) error      { return m.at.Load().SetDeadline(t) }
+func (m *movable) SetReadDeadline(t time.Time) error  { return m.at.Load().SetReadDeadline(t) }
+func (m *movable) SetWriteDeadline(t time.Time) error { return m.at.Load().SetWriteDeadline(t) }
+
+// borrow is the socket's, if that is where the movable is.
+func (m *movable) borrow() ([]byte, error) { return m.at.Load().stream.(*socket).Borrow() } //nolint:errcheck,forcetypeassert // who reads in pull mode knows
+
+// ReadFrom lets net/http send files without copying them.
+func (m *movable) ReadFrom(r io.Reader) (int64, error) {
+	if s, ok := m.at.Load().stream.(*socket); ok {
+		if rf, ok := s.Conn.(io.ReaderFrom); ok {
+			return rf.ReadFrom(r)
+		}
+	}
+	return io.Copy(struct{ io.Writer }{m}, r)
+}
+
+// SyscallConn implements syscall.Conn, before the move.
+func (m *movable) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := m.at.Load().stream.(*socket); ok {
+		return s.raw, nil
+	}
+	return nil, syscall.EINVAL
 }

@@ -2,26 +2,38 @@
 
 package websocket
 
-// This file holds what a socket can do on Linux beyond net.Conn: a write that does not wait.
+// This file holds what a socket can do on Linux beyond net.Conn: a write that does not wait, and waiting without a buffer.
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"syscall"
-	"unsafe"
+
+	"github.com/duplex-go/duplex/internal/eventloop"
 )
 
-// socket writes to a TCP or Unix socket without waiting. It is used by one writer at a time.
+// socket reads from and writes to a TCP or Unix socket without waiting for room, and without a buffer while it waits for bytes.
+// One goroutine at a time reads, and one writes.
 type socket struct {
-	raw  syscall.RawConn
-	call func(fd uintptr) bool // sends p; made once, so that a write allocates nothing
-	p    []byte
-	n    int
-	err  error
+	net.Conn
+	raw syscall.RawConn
+	in  struct {
+		call func(fd uintptr) bool // recv; made once, so that a read allocates nothing
+		p    []byte
+		n    int
+		err  error
+	}
+	out struct {
+		call func(fd uintptr) bool // send
+		a, b []byte
+		n    int
+		err  error
+	}
 }
 
-func newSocket(nc net.Conn) tryWriter {
+func newSocket(nc net.Conn) *socket {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil
@@ -30,43 +42,85 @@ func newSocket(nc net.Conn) tryWriter {
 	if err != nil {
 		return nil
 	}
-	s := &socket{raw: raw}
-	s.call = s.send
+	s := &socket{Conn: nc, raw: raw}
+	s.in.call, s.out.call = s.recv, s.send
 	return s
 }
 
-// TryWrite writes what the socket takes of p now.
-func (s *socket) TryWrite(p []byte) (int, error) {
-	if len(p) == 0 {
+// Borrow waits until there is something to read, and returns it in a buffer from the pool.
+func (s *socket) Borrow() ([]byte, error) {
+	s.in.p, s.in.n, s.in.err = nil, 0, nil
+	err := s.raw.Read(s.in.call)
+	p := s.in.p
+	s.in.p = nil
+	if err == nil {
+		err = s.in.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p[:s.in.n], nil
+}
+
+// recv is called with the descriptor. It reports false if there is nothing to read, to be called again when there is.
+func (s *socket) recv(fd uintptr) bool {
+	p := getBuffer(smallBuffer)
+	n, errno := eventloop.Recv(fd, p)
+	if n > 0 {
+		s.in.p, s.in.n = p, n
+		return true
+	}
+	putBuffer(p)
+	switch errno {
+	case syscall.EAGAIN:
+		return false
+	case 0:
+		s.in.err = io.EOF
+	default:
+		s.in.err = os.NewSyscallError("recv", errno)
+	}
+	return true
+}
+
+// TryWrite writes what the socket takes of a and then b now.
+func (s *socket) TryWrite(a, b []byte) (int, error) {
+	if len(a)+len(b) == 0 {
 		return 0, nil
 	}
-	s.p, s.n, s.err = p, 0, nil
-	err := s.raw.Write(s.call)
-	s.p = nil
+	s.out.a, s.out.b, s.out.n, s.out.err = a, b, 0, nil
+	err := s.raw.Write(s.out.call)
+	s.out.a, s.out.b = nil, nil
 	if err == nil {
-		err = s.err
+		err = s.out.err
 	}
-	return s.n, err
+	return s.out.n, err
+}
+
+// CloseWrite closes our half.
+func (s *socket) CloseWrite() error { return s.Conn.(interface{ CloseWrite() error }).CloseWrite() } //nolint:errcheck,forcetypeassert // TCP and Unix can
+
+// SetLinger is that of TCP.
+func (s *socket) SetLinger(seconds int) error {
+	if tcp, ok := s.Conn.(*net.TCPConn); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return nil
 }
 
 // send is called with the descriptor. It reports true: whatever came of it, do not wait.
-//
-// A send that cannot block need not tell the scheduler that it might, hence RawSyscall6.
 func (s *socket) send(fd uintptr) bool {
-	for s.n < len(s.p) {
-		p := s.p[s.n:]
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), //nolint:gosec // the system call's own form
-			syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			s.n += int(n) //nolint:gosec // at most len(p)
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return true
-		default:
-			s.err = os.NewSyscallError("send", errno)
+	o := &s.out
+	for len(o.a)+len(o.b) > 0 {
+		n, errno := eventloop.Send(fd, o.a, o.b)
+		if errno == syscall.EAGAIN {
 			return true
 		}
+		if errno != 0 {
+			o.err = os.NewSyscallError("send", errno)
+			return true
+		}
+		o.n += n
+		o.a, o.b = rest(o.a, o.b, n)
 	}
 	return true
 }
@@ -76,11 +130,11 @@ const tcpUserTimeout = 30_000
 
 // tune sets the options of a socket that net leaves alone.
 func tune(nc net.Conn) {
-	tcp, ok := underTLS(nc).(*net.TCPConn)
+	sc, ok := underTLS(nc).(syscall.Conn)
 	if !ok {
 		return
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := sc.SyscallConn()
 	if err != nil {
 		return
 	}

@@ -18,17 +18,16 @@ import (
 
 // outbound is what writing needs. It is guarded by Conn.mu, but the bytes being written belong to the writer.
 type outbound struct {
-	writing bool          // there is a writer
-	taken   int           // bytes that it took and has not written all of
-	spare   []byte        // the buffer that the machine fills next
-	room    chan struct{} // closed when there is more room; nil: nobody waits
-	stream  *messageWriter
+	gathered bool          // a turn is the writer, and has not begun
+	writing  bool          // there is a writer
+	taken    int           // bytes that it took and has not written all of
+	room     chan struct{} // closed when there is more room; nil: nobody waits
+	stream   *messageWriter
 }
 
 const (
 	directSize = 16 << 10  // bytes: a message from this size on is written from where it is, if nothing waits
 	maxChunk   = 256 << 10 // bytes: written under one deadline
-	maxSpare   = 64 << 10  // bytes: a larger buffer is not kept
 	maxRounds  = 8         // how often a writer takes along what others queued, before it hands over
 )
 
@@ -94,13 +93,12 @@ func (c *Conn) send(ctx context.Context, o outgoing) error {
 		return err
 	}
 	if c.direct(&o) {
+		c.lend(ws.MaxHeaderSize)
 		_ = c.m.SendHeader(o.op, len(o.data)) // errs only where waitUnlock has
 		return c.writeUnlock(ctx, o.data, c.mayWait())
 	}
+	c.lend(o.size() + ws.MaxHeaderSize)
 	var err error
-	if o.size() > maxSpare {
-		c.lend(o.size() + ws.MaxHeaderSize)
-	}
 	switch {
 	case o.prepared != nil:
 		err = c.m.SendPrepared(o.prepared)
@@ -109,17 +107,31 @@ func (c *Conn) send(ctx context.Context, o outgoing) error {
 	default:
 		err = c.m.Send(o.op, o.fin, o.data)
 	}
-	if err != nil || c.out.writing {
+	if err != nil || !c.mustWrite(ctx) {
 		c.mu.Unlock()
 		return err
 	}
 	return c.writeUnlock(ctx, nil, c.mayWait())
 }
 
-// lend gives the machine a pooled buffer for a large message. c.mu is held.
+// mustWrite reports whether the caller, who has queued something, becomes the writer. c.mu is held.
+func (c *Conn) mustWrite(ctx context.Context) bool {
+	switch {
+	case c.out.gathered && c.m.Queued() >= gatherMost:
+		c.out.gathered = false
+		return true
+	case c.out.writing:
+		return false
+	}
+	return !c.gather(ctx)
+}
+
+// lend sees to it that the machine has room for n bytes, in a buffer from the pool. c.mu is held.
 func (c *Conn) lend(n int) {
-	if c.m.Queued() == 0 {
-		putBuffer(c.m.Lend(getBuffer(n)))
+	if c.m.Room() < n {
+		if old := c.m.Lend(getBuffer(2*c.m.Queued() + n)); old != nil {
+			putBuffer(old)
+		}
 	}
 }
 
@@ -146,6 +158,11 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 			// A message in fragments is going out; only its own may follow.
 		case c.queued() == 0 || c.queued()+o.size() <= c.set.WriteQueue:
 			return nil
+		case c.out.gathered: // nobody has tried yet to write what waits
+			c.out.gathered = false
+			_ = c.writeUnlock(ctx, nil, false)
+			c.mu.Lock()
+			continue
 		case c.set.WhenFull == DropWhenFull && o.from == nil:
 			c.mu.Unlock()
 			return ErrQueueFull
@@ -159,8 +176,7 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 		room := c.out.room
 		c.mu.Unlock()
 		select {
-		case <-room:
-		case <-c.down:
+		case <-room: // also when the connection ends
 		case <-ctx.Done():
 			return c.stopped(ctx)
 		}
@@ -176,12 +192,41 @@ func (c *Conn) wakeWaiting() {
 	}
 }
 
+// lockWrite makes the caller the writer, when there is no other, without writing yet. It reports false if the connection has ended.
+func (c *Conn) lockWrite() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.out.writing && c.err == nil {
+		if c.out.room == nil {
+			c.out.room = make(chan struct{})
+		}
+		room := c.out.room
+		c.mu.Unlock()
+		<-room
+		c.mu.Lock()
+	}
+	if c.err != nil {
+		return false
+	}
+	c.out.writing = true
+	return true
+}
+
+// unlockWrite ends what lockWrite began, and writes what was queued meanwhile.
+func (c *Conn) unlockWrite() {
+	c.mu.Lock()
+	c.out.writing = false
+	c.wakeWaiting()
+	c.kickUnlock()
+}
+
 // kickUnlock sees to it that what is queued goes out, without waiting. c.mu is held and let go.
 func (c *Conn) kickUnlock() {
 	if c.out.writing || c.m.Queued() == 0 {
 		c.mu.Unlock()
 		return
 	}
+	c.lend(ws.MaxHeaderSize + ws.MaxControlPayload)     // a pong may be due
 	_ = c.writeUnlock(context.Background(), nil, false) // an error is kept, for whoever calls next
 }
 
@@ -225,13 +270,12 @@ func rest(a, b []byte, n int) (restA, restB []byte) {
 
 // takeUnlock takes what is queued. c.mu is held and let go.
 func (c *Conn) takeUnlock(payload []byte) []byte {
-	buf := c.m.Take(c.out.spare)
-	c.out.spare = nil
+	buf := c.m.Take(nil)
 	c.out.taken = len(buf) + len(payload)
 	c.mu.Unlock()
-	if t := c.taps[1]; t != nil {
-		t.Feed(buf)
-		t.Feed(payload)
+	if c.taps != nil && c.taps[1] != nil {
+		c.taps[1].Feed(buf)
+		c.taps[1].Feed(payload)
 	}
 	return buf
 }
@@ -241,11 +285,7 @@ func (c *Conn) takeUnlock(payload []byte) []byte {
 func (c *Conn) wrote(buf []byte) bool {
 	c.mu.Lock()
 	c.out.taken = 0
-	if cap(buf) <= maxSpare {
-		c.out.spare = buf[:0]
-	} else {
-		putBuffer(buf)
-	}
+	putBuffer(buf)
 	c.wakeWaiting()
 	c.out.writing = c.m.Queued() > 0
 	done, ended := !c.out.writing, c.err != nil
@@ -261,12 +301,7 @@ func (c *Conn) tryWrite(a, b []byte) (int, error) {
 	if c.try == nil {
 		return 0, nil
 	}
-	n, err := c.try.TryWrite(a)
-	if n < len(a) || err != nil || len(b) == 0 {
-		return n, err
-	}
-	m, err := c.try.TryWrite(b)
-	return n + m, err
+	return c.try.TryWrite(a, b)
 }
 
 // waitWrite writes a and then b, and waits for the socket meanwhile. If ctx ends first, it returns what is left.
@@ -274,7 +309,7 @@ func (c *Conn) waitWrite(ctx context.Context, a, b []byte) (restA, restB []byte,
 	if len(a)+len(b) == 0 {
 		return nil, nil, nil
 	}
-	if done := ctx.Done(); done != nil && done != c.own {
+	if !c.owns(ctx) && ctx.Done() != nil {
 		if c.try == nil {
 			return a, b, nil // a write over TLS that is interrupted cannot go on
 		}
@@ -317,7 +352,7 @@ func (c *Conn) blockingWrite(ctx context.Context, p []byte) (int, error) {
 	}
 	c.mu.Unlock()
 	_ = c.nc.SetWriteDeadline(by)
-	if ctx.Err() != nil && ctx.Done() != c.own { // looked at after the deadline was set, which its end would have moved
+	if ctx.Err() != nil && !c.owns(ctx) { // looked at after the deadline was set, which its end would have moved
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := c.nc.Write(p)

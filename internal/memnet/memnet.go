@@ -39,9 +39,16 @@ func (c *Conn) Read(p []byte) (int, error) { return c.in.read(p) }
 // Write writes all of p, waiting for room. On an error it returns how much went into the buffer.
 func (c *Conn) Write(p []byte) (int, error) { return c.out.write(p, true) }
 
-// TryWrite writes what fits of p and never waits: n < len(p) without an error means that the buffer is full, or that
-// a Write is waiting for room.
-func (c *Conn) TryWrite(p []byte) (n int, err error) { return c.out.write(p, false) }
+// TryWrite writes what fits of a and then b, and never waits: less than both without an error means that the buffer is full, or that
+// a Write waits.
+func (c *Conn) TryWrite(a, b []byte) (n int, err error) {
+	n, err = c.out.write(a, false)
+	if n < len(a) || err != nil || len(b) == 0 {
+		return n, err
+	}
+	m, err := c.out.write(b, false)
+	return n + m, err
+}
 
 // CloseWrite ends this end's direction: the peer reads what is left and then io.EOF, and can still write.
 func (c *Conn) CloseWrite() error {

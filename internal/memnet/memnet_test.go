@@ -41,7 +41,7 @@ func TestCapacity(t *testing.T) {
 		{"x", 1, 1},
 		{"", 0, 0},
 	} {
-		if n, err := a.TryWrite([]byte(step.write)); n != step.n || err != nil {
+		if n, err := a.TryWrite([]byte(step.write), nil); n != step.n || err != nil {
 			t.Errorf("TryWrite(%q) = %d, %v, want %d", step.write, n, err, step.n)
 		}
 		if n, err := b.Read(make([]byte, step.thenRead)); n != step.thenRead || err != nil {
@@ -60,7 +60,7 @@ func TestOrder(t *testing.T) {
 		a, b := Pair(capacity)
 		go func() {
 			for p := want; len(p) > 0; {
-				n, _ := a.TryWrite(p[:min(len(p), 37)])
+				n, _ := a.TryWrite(p[:min(len(p), 37)], nil)
 				k, _ := a.Write(p[n:min(len(p), n+101)])
 				p = p[n+k:]
 			}
@@ -125,7 +125,7 @@ func TestClose(t *testing.T) {
 	if _, err := a.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("own Read: %v", err)
 	}
-	if _, err := a.TryWrite([]byte("x")); !errors.Is(err, net.ErrClosed) {
+	if _, err := a.TryWrite([]byte("x"), nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("own TryWrite: %v", err)
 	}
 	if err := a.SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {

@@ -126,10 +126,17 @@ type rates struct {
 
 // New returns a Conn at the moment after the opening handshake. params is nil unless permessage-deflate was agreed.
 func New(role Role, cfg *Config, params *DeflateParams) *Conn {
-	c := &Conn{cfg: cfg, role: role}
+	c := new(Conn)
+	c.Reset(role, cfg, params)
+	return c
+}
+
+// Reset makes c what New returns, for a Conn that is part of something else.
+func (c *Conn) Reset(role Role, cfg *Config, params *DeflateParams) {
+	*c = Conn{cfg: cfg, role: role}
 	c.SetReadLimit(cfg.ReadLimit)
 	if params == nil {
-		return c
+		return
 	}
 	noTakeover, bits := params.ServerNoContextTakeover, params.ServerMaxWindowBits
 	peerNoTakeover, peerBits := params.ClientNoContextTakeover, params.ClientMaxWindowBits
@@ -138,7 +145,6 @@ func New(role Role, cfg *Config, params *DeflateParams) *Conn {
 	}
 	c.deflate = &deflateSend{takeover: !noTakeover, window: 1 << bits, level: cfg.Level}
 	c.inflate = &deflateRecv{takeover: !peerNoTakeover, window: 1 << peerBits}
-	return c
 }
 
 // SetReadLimit sets the limit for messages from the next frame on, in bytes after inflating; 0 or less: no limit.

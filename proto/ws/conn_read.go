@@ -34,6 +34,9 @@ func (c *Conn) Want() int64 {
 	return 0
 }
 
+// Pending reports whether there are fed bytes that Next has not gone through.
+func (c *Conn) Pending() bool { return len(c.in) > 0 }
+
 type outcome uint8
 
 const (

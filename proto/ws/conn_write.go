@@ -172,12 +172,18 @@ func (c *Conn) Queued() int {
 	return n
 }
 
-// Lend gives c a larger buffer to fill, if it has queued nothing yet. It returns the one that is not used.
+// Room returns how many bytes fit in the buffer that c fills. When there is no more, it makes a larger one.
+func (c *Conn) Room() int { return cap(c.out) - len(c.out) }
+
+// Lend gives c a buffer to go on with, moves there what is queued, and returns the one that c has filled so far. A buf that is no larger
+// is not taken.
 func (c *Conn) Lend(buf []byte) []byte {
-	if len(c.out) == 0 && cap(buf) > cap(c.out) {
-		buf, c.out = c.out, buf[:0]
+	if cap(buf) <= cap(c.out) {
+		return buf
 	}
-	return buf
+	old := c.out
+	c.out = append(buf[:0], old...)
+	return old
 }
 
 // Take returns the bytes for the peer that have been queued, and keeps spare, from its start, to fill next.

@@ -1,0 +1,239 @@
+package websocket
+
+// This file holds push mode on an event loop.
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/duplex-go/duplex/internal/eventloop"
+)
+
+// pushing is what push mode needs. As an eventloop.Runner it is run by one goroutine at a time.
+type pushing struct {
+	sock   eventloop.Socket
+	place  place // of sock
+	c      *Conn
+	h      Handler
+	remote netip.AddrPort // as the peer's address was; zero for a Unix socket
+	looped bool           // sock is in use; else a goroutine reads
+	closed bool           // h.Closed was called
+	parts  atomic.Int32   // of two: h.Closed has returned, the transport connection is closed
+}
+
+const (
+	pushBuffer = 16 << 10  // bytes: what is read into, by who is run
+	turnBytes  = 256 << 10 // bytes that a connection may be read of before the others have their turn
+)
+
+// loops are the process's event loops, one for each thread that runs Go code. They are started by the first connection that needs one.
+var loops = sync.OnceValues(func() (*loopSet, error) {
+	set := new(loopSet)
+	for range runtime.GOMAXPROCS(0) {
+		l, err := eventloop.New()
+		if err != nil {
+			return nil, err
+		}
+		set.list = append(set.list, l)
+	}
+	return set, nil
+})
+
+type loopSet struct {
+	list []*eventloop.Loop
+	next atomic.Uint32
+}
+
+func (s *loopSet) pick() *eventloop.Loop {
+	return s.list[int(s.next.Add(1))%len(s.list)]
+}
+
+var turns = sync.Pool{New: func() any { return newTurn() }}
+
+// moveToLoop moves the connection to a loop. It reports false if that is not possible, and everything is as before. The caller holds
+// the turns to read and to write.
+func (p *pushing) moveToLoop() bool {
+	c := p.c
+	m, ok := underTLS(c.nc).(*movable)
+	if !ok || !eventloop.Supported {
+		return false
+	}
+	from := m.at.Load()
+	set, err := loops()
+	if err != nil {
+		return false
+	}
+	if a, ok := from.RemoteAddr().(*net.TCPAddr); ok {
+		p.remote = a.AddrPort()
+	}
+	if err := set.pick().Add(&p.sock, m, p, c.set.OnLoop); err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.looped = true
+	p.place.stream = &p.sock
+	m.at.Store(&p.place)
+	_ = from.Close()
+	if c.shutDone {
+		_ = p.sock.Close()
+	}
+	c.in = nil
+	c.pull.Store(nil)
+	if c.ping.timer != nil {
+		c.ping.timer.Stop()
+		c.ping.timer = nil
+		if c.err == nil {
+			p.sock.SetTimer(c.set.PingInterval)
+		}
+	}
+	return true
+}
+
+// wake has the end of the connection noticed. c.mu is held.
+func (p *pushing) wake() {
+	if p.looped {
+		p.sock.Wake()
+	}
+}
+
+// Run implements eventloop.Runner.
+func (p *pushing) Run(ev eventloop.Events) (more bool) {
+	c := p.c
+	if ev&^(eventloop.Timer|eventloop.Out) != 0 && !c.over.Load() { // who waits for room is woken by the socket itself
+		more = p.read(ev)
+	}
+	if ev&eventloop.Timer != 0 { // after what came was heard
+		c.keepAlive()
+	}
+	if c.over.Load() {
+		if c.feeding.TryLock() { // else finish has it
+			if c.in != nil {
+				c.in.forget(c)
+			}
+			c.feeding.Unlock()
+		}
+		p.tell()
+		return false
+	}
+	return more
+}
+
+// read handles the messages that are there.
+func (p *pushing) read(ev eventloop.Events) (more bool) {
+	c := p.c
+	if !c.feeding.TryLock() {
+		return false // it has ended
+	}
+	p.sock.Told(ev)
+	t := turns.Get().(*turn) //nolint:errcheck,forcetypeassert // New returns nothing else
+	if c.in == nil {
+		c.in = &t.in
+	}
+	c.in.push, c.in.buf, c.in.quota = true, getBuffer(pushBuffer), turnBytes
+	for {
+		r, err := c.readLocked(c.Context(), true)
+		if err != nil {
+			more = err == errTurnOver //nolint:errorlint // our own value
+			break
+		}
+		if c.in.pending {
+			c.turn.Store(t)
+		} else if c.turn.Load() != nil {
+			c.turn.Store(nil)
+		}
+		c.feeding.Unlock() // a Handler may block, and somebody else close
+		p.do(r.Message)
+		if !c.feeding.TryLock() {
+			c.turn.Store(nil)
+			t.flush()
+			return false // somebody does: what was read into is his
+		}
+	}
+	c.turn.Store(nil)
+	p.putAway(t)
+	c.feeding.Unlock()
+	t.flush()
+	turns.Put(t)
+	return more
+}
+
+// putAway gives back what reading needed, but for a message that has not come whole.
+func (p *pushing) putAway(t *turn) {
+	in := p.c.in
+	if in.buf != nil {
+		putBuffer(in.buf)
+		in.buf = nil
+	}
+	if !in.open && !in.inside {
+		in.drop(p.c)
+		if in != &t.in {
+			*in = inbound{}
+		}
+		p.c.in = nil
+		return
+	}
+	if in == &t.in {
+		kept := *in
+		p.c.in = &kept
+		t.in = inbound{}
+	}
+}
+
+// do calls the Handler with a message, and closes the connection if it says so.
+func (p *pushing) do(m Message) {
+	if err := p.message(m); err != nil {
+		p.c.closeFor(err)
+	}
+}
+
+func (p *pushing) message(m Message) (err error) {
+	defer p.recovered(&err)
+	return p.h.Message(p.c.Context(), p.c, m)
+}
+
+// tell calls Handler.Closed, once.
+func (p *pushing) tell() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.close()
+	p.part()
+}
+
+func (p *pushing) close() {
+	var err error
+	defer p.recovered(&err)
+	c := p.c
+	c.mu.Lock()
+	e := c.err
+	c.mu.Unlock()
+	p.h.Closed(c, e)
+}
+
+// part is called when one of the two things has happened after which nothing is left of the connection.
+func (p *pushing) part() {
+	if p.parts.Add(1) == 2 && p.c.server != nil {
+		p.c.server.gone(p.c)
+	}
+}
+
+// serve reads in a goroutine, where there is no loop for the connection. It begins and ends without the turn to read.
+func (p *pushing) serve() {
+	c := p.c
+	pull := c.pull.Load()
+	for c.lockTurn(context.Background(), pull) == nil {
+		r, err := c.readLocked(c.Context(), true)
+		c.unlockRead()
+		if err != nil {
+			break
+		}
+		p.do(r.Message)
+	}
+	p.tell()
+}
