@@ -40,13 +40,13 @@ func fragmentFlood(t *testing.T, piece []byte) {
 		sent := make(chan int, 1)
 		go func() {
 			n := 1
-			for r.send(masked(0x01, piece)...); r.send(wire...) && n < 1_000_000; n += 100 {
+			for r.send(masked(0x01, piece)...); r.send(wire...) && n < 10_000_000; n += 100 {
 			}
 			sent <- n
 		}()
 		r.wantClose(StatusPolicyViolation)
 		_ = r.Close()
-		if n := <-sent; n >= 1_000_000 {
+		if n := <-sent; n >= 10_000_000 { // 60 MB: more than is discarded
 			a.t.Errorf("%d fragments taken", n)
 		}
 		runtime.ReadMemStats(&after)

@@ -38,6 +38,7 @@ type setup struct {
 	MaxConnsPerIP int
 	HeaderTimeout time.Duration // if zero, 10 s
 	TLS           bool
+	push          bool
 	Pages         http.Handler // answers what asks for no upgrade; nil: the Server does
 }
 
@@ -55,10 +56,22 @@ type target struct {
 	attackers []net.Conn
 }
 
-// attack runs a server and a bystander, and then run. Afterwards it hangs up for the attackers and sees to the accounts.
+// attack runs a server and a bystander, and then run. Afterwards it hangs up for the attackers and sees to the accounts. It does so twice,
+// in pull and in push mode.
 func attack(t *testing.T, s setup, run func(a *target)) {
 	t.Helper()
+	for _, s.push = range []bool{false, true} {
+		attackOnce(t, s, run)
+	}
+}
+
+func attackOnce(t *testing.T, s setup, run func(a *target)) {
+	t.Helper()
 	a := startTarget(t, s)
+	if s.push {
+		pushServers.Store(a.server, true)
+		defer pushServers.Delete(a.server)
+	}
 	b := a.startBystander()
 	a.before = measure()
 	run(a)
@@ -102,8 +115,12 @@ func startTarget(t *testing.T, s setup) *target {
 	a.server = &Server{
 		Options: &s.Accept, MaxConns: s.MaxConns, MaxConnsPerIP: s.MaxConnsPerIP,
 		Handle: func(ctx context.Context, c *Conn) error {
-			if Request(ctx).URL.Path == "/bystander" {
+			switch {
+			case Request(ctx).URL.Path == "/bystander":
 				return echo(ctx, c)
+			case s.push && s.Handle == nil && Request(ctx).URL.Path != "/sink":
+				c.Serve(echoHandler)
+				return nil
 			}
 			return handle(ctx, c)
 		},
@@ -320,6 +337,9 @@ func scaleWork(n, full int) int {
 }
 
 func sink(ctx context.Context, c *Conn) error {
+	if waitServed(ctx, c, MessageFunc(func(context.Context, *Conn, Message) error { return nil })) {
+		return c.ended()
+	}
 	for _, err := range c.Messages(ctx) {
 		if err != nil {
 			return err
@@ -368,4 +388,17 @@ func socketOf(c *Conn) net.Conn {
 		}
 	}
 	return nc
+}
+
+// pushServers are the servers whose connections are in push mode.
+var pushServers sync.Map
+
+// waitServed serves c with h, if its server is one of these, and waits for the end.
+func waitServed(ctx context.Context, c *Conn, h Handler) bool {
+	if _, ok := pushServers.Load(c.server); !ok {
+		return false
+	}
+	c.Serve(h)
+	<-ctx.Done()
+	return true
 }

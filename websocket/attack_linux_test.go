@@ -27,7 +27,11 @@ func TestAttack_B08_UserTimeout(t *testing.T) {
 	onTCPAndTLS(t, s, func(a *target) {
 		client := a.open("/", nil)
 		for name, c := range map[string]*Conn{"client": client, "server": <-conns} {
-			raw, err := socketOf(c).(syscall.Conn).SyscallConn()
+			sc, ok := socketOf(c).(syscall.Conn)
+			if !ok {
+				continue // it has moved to a loop, as it was
+			}
+			raw, err := sc.SyscallConn()
 			if err != nil {
 				a.t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func TestAttack_L01_LogInjection(t *testing.T) {
 		}
 		return fmt.Errorf("no such command: %s", m.Data)
 	}
-	attack(t, s, func(a *target) {
+	attackOnce(t, s, func(a *target) {
 		r := a.upgrade("/x")
 		r.send(masked(0x82, []byte(evil))...)
 		r.wantClose(StatusInternalError)
@@ -147,7 +147,7 @@ func TestAttack_X01_Panic(t *testing.T) {
 	}
 	s, out := logging()
 	s.Handle = panicking
-	attack(t, s, func(a *target) {
+	attackOnce(t, s, func(a *target) {
 		r := a.upgrade("/x")
 		r.send(text("now")...)
 		r.wantClose(StatusInternalError)
@@ -171,7 +171,7 @@ func TestAttack_X02_BlockedHandler(t *testing.T) {
 		<-release
 		return nil
 	}}
-	attack(t, s, func(a *target) {
+	attackOnce(t, s, func(a *target) {
 		for range 50 {
 			a.upgrade("/x")
 		}

@@ -204,7 +204,12 @@ func onAll(t *testing.T, o *Options, test func(t *testing.T, here, there *end)) 
 	}
 }
 
-func echo(ctx context.Context, c *Conn) error { return (&end{Conn: c}).echo(ctx) }
+func echo(ctx context.Context, c *Conn) error {
+	if waitServed(ctx, c, echoHandler) {
+		return c.ended()
+	}
+	return (&end{Conn: c}).echo(ctx)
+}
 
 func (c *end) echo(ctx context.Context) error {
 	for msg, err := range c.Messages(ctx) {
