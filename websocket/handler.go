@@ -102,13 +102,12 @@ func (c *Conn) Keep(m Message) []byte {
 }
 
 func (p *pushing) open() (err error) {
-	defer p.recovered(&err)
+	defer func() { p.recovered(recover(), &err) }()
 	return p.h.Open(p.c.Context(), p.c)
 }
 
-// recovered makes an error of a panic, and tells of it.
-func (p *pushing) recovered(err *error) {
-	v := recover()
+// recovered makes an error of v, what a panic was called with, and tells of it. nil: there was none.
+func (p *pushing) recovered(v any, err *error) {
 	if v == nil {
 		return
 	}

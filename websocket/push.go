@@ -4,6 +4,7 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"runtime"
@@ -135,31 +136,57 @@ func (p *pushing) read(ev eventloop.Events) (more bool) {
 		c.in = &t.in
 	}
 	c.in.push, c.in.buf, c.in.quota = true, getBuffer(pushBuffer), turnBytes
-	for {
-		r, err := c.readLocked(c.Context(), true)
-		if err != nil {
-			more = err == errTurnOver //nolint:errorlint // our own value
-			break
-		}
-		if c.in.pending {
-			c.turn.Store(t)
-		} else if c.turn.Load() != nil {
-			c.turn.Store(nil)
-		}
-		c.feeding.Unlock() // a Handler may block, and somebody else close
-		p.do(r.Message)
-		if !c.feeding.TryLock() {
-			c.turn.Store(nil)
-			t.flush()
-			return false // somebody does: what was read into is his
-		}
-	}
+	err := p.handleAll(t)
 	c.turn.Store(nil)
+	if err == errTaken { //nolint:errorlint // our own value
+		t.flush()
+		return false
+	}
 	p.putAway(t)
 	c.feeding.Unlock()
 	t.flush()
 	turns.Put(t)
-	return more
+	return err == errTurnOver //nolint:errorlint // our own value
+}
+
+// errTaken says that somebody else reads on, for good, and keeps what was read into: the connection was closed while the Handler ran.
+var errTaken = errors.New("websocket: the turn to read was taken")
+
+// handleAll calls the Handler with each message, until there are no more. It is called with the turn to read, and returns with it, but for errTaken.
+func (p *pushing) handleAll(t *turn) (err error) {
+	c := p.c
+	ctx := c.Context()
+	running, gathers := false, false
+	defer func() {
+		if running {
+			p.recovered(recover(), &err)
+			c.closeFor(err)
+			err = errTaken
+		}
+	}()
+	for {
+		r, err := c.readLocked(ctx, true)
+		if err != nil {
+			return err
+		}
+		if pending := c.in.pending; pending != gathers {
+			if gathers = pending; pending {
+				c.turn.Store(t)
+			} else {
+				c.turn.Store(nil)
+			}
+		}
+		c.feeding.Unlock() // a Handler may block, and somebody else close
+		running = true
+		err = p.h.Message(ctx, c, r.Message)
+		running = false
+		if err != nil {
+			c.closeFor(err)
+		}
+		if !c.feeding.TryLock() {
+			return errTaken
+		}
+	}
 }
 
 // putAway gives back what reading needed, but for a message that has not come whole.
@@ -186,14 +213,14 @@ func (p *pushing) putAway(t *turn) {
 
 // do calls the Handler with a message, and closes the connection if it says so.
 func (p *pushing) do(m Message) {
-	if err := p.message(m); err != nil {
-		p.c.closeFor(err)
-	}
-}
-
-func (p *pushing) message(m Message) (err error) {
-	defer p.recovered(&err)
-	return p.h.Message(p.c.Context(), p.c, m)
+	var err error
+	defer func() {
+		p.recovered(recover(), &err)
+		if err != nil {
+			p.c.closeFor(err)
+		}
+	}()
+	err = p.h.Message(p.c.Context(), p.c, m)
 }
 
 // tell calls Handler.Closed, once.
@@ -208,7 +235,7 @@ func (p *pushing) tell() {
 
 func (p *pushing) close() {
 	var err error
-	defer p.recovered(&err)
+	defer func() { p.recovered(recover(), &err) }()
 	c := p.c
 	c.mu.Lock()
 	e := c.err

@@ -20,7 +20,8 @@ import (
 
 // The event loops stay.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).run"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).run"),
+		goleak.IgnoreTopFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).work")) // at rest
 }
 
 // pairs are the ways to come by two ends of a connection.

@@ -37,6 +37,14 @@ const (
 //
 // p is not kept. Text must be UTF-8, which is not checked here: the peer would close with 1007.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
+	c.mu.Lock()
+	if c.out.gathered && c.err == nil && c.out.stream == nil && c.m.Queued()+len(p) < min(gatherMost, c.set.WriteQueue) {
+		c.lend(len(p) + ws.MaxHeaderSize)
+		err := c.m.Send(ws.Opcode(t), true, p) // the usual case in a turn: what is gathered grows
+		c.mu.Unlock()
+		return err
+	}
+	c.mu.Unlock()
 	return c.send(ctx, outgoing{op: ws.Opcode(t), fin: true, data: p})
 }
 

@@ -3,6 +3,7 @@
 //	duplex serve      serve pages and WebSocket on one port
 //	duplex connect    talk to a WebSocket server, by hand or from a script
 //	duplex listen     the server's half, for tests and learning
+//	duplex bench      put a server under load, and measure it
 //	duplex version    print the version
 package main
 
@@ -39,7 +40,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors:     true, // main prints it
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newServeCommand(), newConnectCommand(), newListenCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newConnectCommand(), newListenCommand(), newBenchCommand(), newVersionCommand())
 	return root
 }
 

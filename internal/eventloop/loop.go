@@ -11,15 +11,16 @@ import (
 
 // Loop watches sockets. Its methods may be called from any goroutine.
 type Loop struct {
-	k      kernel
-	start  time.Time // the zero of the wheel
-	worker func()    // work, as a value: a go statement with it allocates nothing
+	k     kernel
+	start time.Time     // the zero of the wheel
+	wake  chan struct{} // for a worker that rests
 
 	mu    sync.Mutex
 	slots []slot
 	free  []uint32 // slots that are not in use
 	ready queue
-	spare bool // a worker has been started and has not looked at the queue yet
+	spare bool // a worker has been woken and has not looked at the queue yet
+	rest  int  // workers that wait for wake
 	wheel wheel
 	timer *time.Timer
 	due   time.Duration // when timer fires; 0: it does not run
@@ -37,7 +38,10 @@ type event struct {
 	tag  uint64
 }
 
-const maxEvents = 256 // taken from the kernel at once
+const (
+	maxEvents  = 256 // taken from the kernel at once
+	maxResting = 16  // goroutines that stay when there is nothing to do: their stacks have grown already
+)
 
 // New starts a Loop. It runs until the process ends.
 func New() (*Loop, error) {
@@ -52,7 +56,7 @@ func New() (*Loop, error) {
 
 func newLoop(k kernel) *Loop {
 	l := &Loop{k: k, start: time.Now()}
-	l.worker = l.work
+	l.wake = make(chan struct{}, maxResting)
 	l.timer = time.AfterFunc(time.Hour, l.expire)
 	l.timer.Stop()
 	return l
@@ -107,9 +111,15 @@ func (l *Loop) take(events []event, inline []*Socket) []*Socket {
 
 // startWorker sees to it that a worker is about to look at the queue. l.mu is held.
 func (l *Loop) startWorker() {
-	if !l.spare {
+	switch {
+	case l.spare:
+	case l.rest > 0:
+		l.rest--
 		l.spare = true
-		go l.worker()
+		l.wake <- struct{}{} // there is room
+	default:
+		l.spare = true
+		go l.work()
 	}
 }
 
@@ -117,17 +127,25 @@ func (l *Loop) startWorker() {
 // is left in it: should the Runner block, that one goes on. So as long as none blocks, one goroutine and a spare run them all, and if all
 // block, each has a goroutine of its own.
 func (l *Loop) work() {
-	l.mu.Lock()
-	l.spare = false
-	for s := l.ready.pop(); s != nil; s = l.ready.pop() {
-		if l.ready.head != nil {
-			l.startWorker()
-		}
-		l.mu.Unlock()
-		l.runSocket(s)
+	for {
 		l.mu.Lock()
+		l.spare = false
+		for s := l.ready.pop(); s != nil; s = l.ready.pop() {
+			if l.ready.head != nil {
+				l.startWorker()
+			}
+			l.mu.Unlock()
+			l.runSocket(s)
+			l.mu.Lock()
+		}
+		if l.rest == maxResting {
+			l.mu.Unlock()
+			return
+		}
+		l.rest++
+		l.mu.Unlock()
+		<-l.wake
 	}
-	l.mu.Unlock()
 }
 
 // runSocket calls the socket's Runner until nothing has happened since, or it wants to let others go first.

@@ -5,6 +5,7 @@ package ws
 import (
 	"math"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Feed gives c bytes from the peer. c unmasks them in place and holds on to p until Next has returned false;
@@ -13,6 +14,11 @@ func (c *Conn) Feed(p []byte) { c.in = p }
 
 // Next returns what the fed bytes meant, an Event at a time. False: give me more.
 func (c *Conn) Next() (Event, bool) {
+	if c.phase == inHead && len(c.in) > 2 {
+		if ev := c.nextWhole(); ev.Kind != 0 {
+			return ev, true
+		}
+	}
 	for {
 		ev, st := c.step()
 		switch st {
@@ -23,6 +29,35 @@ func (c *Conn) Next() (Event, bool) {
 			return Event{}, false
 		}
 	}
+}
+
+// nextWhole is a short way for what nearly all frames are: a message of less than 126 bytes in one frame, not compressed, that is
+// there whole. It leaves all others, and all that is wrong but for text, to the long way.
+func (c *Conn) nextWhole() (ev Event) {
+	b := c.in
+	op, masked, n := Opcode(b[0]&^0x80), b[1]&0x80 != 0, int(b[1]&0x7F)
+	head := 2
+	if masked {
+		head = 6
+	}
+	switch {
+	case b[0] != 0x81 && b[0] != 0x82, masked == (c.role == Client), n > 125, len(b) < head+n,
+		c.nhead != 0, c.opcode != OpContinuation, c.closeSent, int64(n) > c.limit, c.cfg.FrameRate > 0:
+		return ev
+	}
+	p := b[head : head+n : head+n]
+	c.in = b[head+n:]
+	if masked {
+		Mask(p, [4]byte(b[2:6]), 0)
+	}
+	if c.inflate != nil {
+		c.inflate.release()
+	}
+	if op == OpText && !utf8.Valid(p) {
+		ev, _ = c.fail(StatusInvalidFramePayloadData, "text is not UTF-8")
+		return ev
+	}
+	return Event{Kind: EventData, Opcode: op, FrameEnd: true, MessageEnd: true, Data: p}
 }
 
 // Want returns how many bytes of an uncompressed data frame's payload are still to come. A driver may read
@@ -244,7 +279,7 @@ func (c *Conn) stepInflate() (Event, outcome) {
 func (c *Conn) data(p []byte, end bool) (Event, outcome) {
 	c.size += int64(len(p))
 	ev := Event{Kind: EventData, Opcode: c.opcode, FrameEnd: end, MessageEnd: end && c.frame.Fin, Data: p}
-	if c.opcode == OpText && (!c.text.ok(p) || ev.MessageEnd && !c.text.whole()) {
+	if c.opcode == OpText && !c.text.check(p, ev.MessageEnd) {
 		return c.fail(StatusInvalidFramePayloadData, "text is not UTF-8")
 	}
 	if end {

@@ -11,6 +11,14 @@ type utf8Check struct {
 	n    uint8
 }
 
+// check takes the next piece, or the last, and reports whether the text can still be valid.
+func (u *utf8Check) check(p []byte, last bool) bool {
+	if last && u.n == 0 {
+		return utf8.Valid(p)
+	}
+	return u.ok(p) && (!last || u.whole())
+}
+
 // ok takes the next piece and reports whether the text can still be valid.
 func (u *utf8Check) ok(p []byte) bool {
 	for u.n > 0 && len(p) > 0 {

@@ -1,0 +1,113 @@
+// Package serve holds what the servers under test share: how they are started, and how they tell of their memory.
+package serve
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+var (
+	addr   = flag.String("addr", "127.0.0.1:9000", "address to listen on")
+	useTLS = flag.Bool("tls", false, "serve TLS, with a certificate made on the spot")
+)
+
+// HTTP serves mux, and /rss beside it, until the process is killed. wrap, which may be nil, is put around the listener, below TLS.
+func HTTP(mux *http.ServeMux, wrap func(net.Listener) net.Listener) {
+	mux.HandleFunc("/rss", RSS)
+	ln, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if wrap != nil {
+		ln = wrap(ln)
+	}
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	if *useTLS {
+		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate()}}
+		log.Fatal(s.ServeTLS(ln, "", ""))
+	}
+	log.Fatal(s.Serve(ln))
+}
+
+// Addr returns the address to listen on.
+func Addr() string { return *addr }
+
+// RSS answers with the resident memory of the process in bytes, after giving back what is free.
+func RSS(w http.ResponseWriter, _ *http.Request) {
+	debug.FreeOSMemory()
+	var size, resident int
+	f, err := os.Open("/proc/self/statm")
+	if err == nil {
+		_, err = fmt.Fscan(f, &size, &resident)
+		_ = f.Close()
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, resident*os.Getpagesize())
+}
+
+func certificate() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	t := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Room is a set of connections that a broadcast goes to.
+type Room[C comparable] struct {
+	mu   sync.Mutex
+	set  map[C]struct{}
+	list []C // made anew after a change; read without the lock
+}
+
+// Join adds c.
+func (r *Room[C]) Join(c C) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.set == nil {
+		r.set = make(map[C]struct{})
+	}
+	r.set[c] = struct{}{}
+	r.list = nil
+}
+
+// Leave removes c.
+func (r *Room[C]) Leave(c C) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.set, c)
+	r.list = nil
+}
+
+// All returns the connections.
+func (r *Room[C]) All() []C {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list == nil {
+		for c := range r.set {
+			r.list = append(r.list, c)
+		}
+	}
+	return r.list
+}
