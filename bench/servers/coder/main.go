@@ -39,7 +39,9 @@ func handle(joins bool, each func(ctx context.Context, c *websocket.Conn, t webs
 func main() {
 	flag.Parse()
 	mux := http.NewServeMux()
-	echo := func(ctx context.Context, c *websocket.Conn, t websocket.MessageType, p []byte) error { return c.Write(ctx, t, p) }
+	echo := func(ctx context.Context, c *websocket.Conn, t websocket.MessageType, p []byte) error {
+		return c.Write(ctx, t, p)
+	}
 	mux.Handle("/echo", handle(false, echo))
 	mux.Handle("/sleep", handle(false, func(ctx context.Context, c *websocket.Conn, t websocket.MessageType, p []byte) error {
 		time.Sleep(50 * time.Millisecond)
