@@ -239,7 +239,7 @@ func (q *queue) end(c *Conn) []Message {
 	q.conn = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil && c.err.Local && c.err.Err == nil && c.m.Finished() && !c.failed {
+	if c.err != nil && c.err.Local && c.err.Err == nil && c.m.Finished() && !c.flags.failed {
 		return nil
 	}
 	return unsure

@@ -241,7 +241,7 @@ func measure() usage {
 func goroutines() (n int) {
 	stacks := make([]byte, 4<<20)
 	for _, stack := range bytes.Split(stacks[:runtime.Stack(stacks, true)], []byte("\n\n")) {
-		if !bytes.Contains(stack, []byte("eventloop.(*Loop).run(")) && !bytes.Contains(stack, []byte("eventloop.(*Loop).work(")) {
+		if !bytes.Contains(stack, []byte("eventloop.(*Loop).work(")) {
 			n++
 		}
 	}

@@ -42,12 +42,9 @@ type Message struct {
 //
 // While nobody reads, pings are not answered and the peer's close frame is not seen: read until an error.
 type Conn struct {
-	nc          net.Conn
-	try         tryWriter // nil: nc cannot write without blocking
-	set         *settings
-	subprotocol string
-	role        ws.Role
-	deflate     bool // permessage-deflate was agreed
+	nc    net.Conn
+	set   *settings
+	flags flags
 
 	// Whoever reads from nc and feeds the machine holds the turn to read: in pull mode that of pull, which can be waited for with a
 	// context; in push mode feeding, which is held for moments. It guards in, which is nil while there is nothing to keep.
@@ -56,26 +53,51 @@ type Conn struct {
 	in      *inbound
 
 	// mu is held for moments, never while waiting for the peer. It guards all below.
-	mu   sync.Mutex
-	m    ws.Conn
-	taps *[2]*ws.Tap // of what comes, by whoever reads, and of what goes out, by the writer; nil: no Trace
-	out  outbound
-	ping pinger
-	push *pushing             // nil: Serve was not called
-	turn atomic.Pointer[turn] // what gathers writes while the Handler has more to do; nil: nothing does
+	mu     sync.Mutex
+	m      ws.Conn
+	out    outbound
+	ping   pinger
+	push   *pushing             // nil: Serve was not called
+	turn   atomic.Pointer[turn] // what gathers writes while the Handler has more to do; nil: nothing does
+	err    *CloseError          // how the connection ended; nil: it has not
+	server *Server              // whose it is in push mode
+	rare   *rare                // nil: nothing of it was needed
+}
 
-	err      *CloseError   // how the connection ended; nil: it has not
-	closeBy  time.Time     // when the closing handshake must be over
-	over     atomic.Bool   // err is set
-	failed   bool          // it ended because the peer broke a rule: what it sends is no longer understood
-	halfDone bool          // our half of the transport connection was closed
-	shutDone bool          // somebody closes the transport connection
-	isShut   bool          // it is closed
-	served   atomic.Bool   // Serve was called
-	gone     chan struct{} // closed when the transport connection is closed; nil: nobody asked
-	ctx      *endContext   // of Context; nil: nobody asked
-	request  *http.Request // that opened the connection, while a Server's Handle runs
-	server   *Server       // whose it is in push mode
+// flags are kept close together: a hundred thousand idle connections are to fit in little memory.
+type flags struct {
+	role    ws.Role
+	deflate bool        // permessage-deflate was agreed
+	try     bool        // nc can write without blocking: it is a tryWriter
+	served  atomic.Bool // Serve was called
+	over    atomic.Bool // err is set
+
+	// Guarded by Conn.mu.
+	failed   bool // it ended because the peer broke a rule: what it sends is no longer understood
+	halfDone bool // our half of the transport connection was closed
+	shutDone bool // somebody closes the transport connection
+	isShut   bool // it is closed
+}
+
+// rare is what most connections in push mode never need while they are idle. But for what is set at the start it is guarded by Conn.mu.
+type rare struct {
+	subprotocol string
+	taps        [2]*ws.Tap     // of what comes, by whoever reads, and of what goes out, by the writer; nil: no Trace
+	closeBy     time.Time      // when the closing handshake must be over
+	gone        chan struct{}  // closed when the transport connection is closed; nil: nobody asked
+	ctx         *endContext    // of Context; nil: nobody asked
+	request     *http.Request  // that opened the connection, while a Server's Handle runs
+	room        chan struct{}  // closed when there is more room in the write queue; nil: nobody waits
+	stream      *messageWriter // whose message is going out in fragments
+	waiting     []*pinged      // by whoever called Ping
+}
+
+// need returns c.rare, made on first use. c.mu is held.
+func (c *Conn) need() *rare {
+	if c.rare == nil {
+		c.rare = new(rare)
+	}
+	return c.rare
 }
 
 // pulling is what pull mode needs.
@@ -88,20 +110,16 @@ type pulling struct {
 // The caller starts keepalive.
 func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []byte) *Conn {
 	nc = newMovable(nc)
-	try, _ := nc.(tryWriter)
-	c := &Conn{
-		nc:          nc,
-		try:         try,
-		set:         set,
-		role:        role,
-		subprotocol: a.Subprotocol,
-		deflate:     a.Deflate != nil,
-		in:          new(inbound),
-	}
+	c := &Conn{nc: nc, set: set, in: new(inbound)}
+	c.flags.role, c.flags.deflate = role, a.Deflate != nil
+	_, c.flags.try = nc.(tryWriter)
 	c.pull.Store(&pulling{turn: make(chan struct{}, 1)})
 	c.m.Reset(role, &set.machine, a.Deflate)
+	if a.Subprotocol != "" {
+		c.need().subprotocol = a.Subprotocol
+	}
 	if set.Trace != nil {
-		c.taps = &[2]*ws.Tap{set.Trace.tap(false, 1-role, a.Deflate), set.Trace.tap(true, role, a.Deflate)}
+		c.need().taps = [2]*ws.Tap{set.Trace.tap(false, 1-role, a.Deflate), set.Trace.tap(true, role, a.Deflate)}
 	}
 	c.watchIn(early)
 	c.m.Feed(early)
@@ -109,7 +127,14 @@ func newConn(nc net.Conn, role ws.Role, set *settings, a ws.Agreement, early []b
 }
 
 // Subprotocol returns the subprotocol that the handshake agreed on, or "".
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rare == nil {
+		return ""
+	}
+	return c.rare.subprotocol
+}
 
 // LocalAddr returns our address.
 func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
@@ -119,8 +144,10 @@ func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	p := c.push
 	c.mu.Unlock()
-	if p != nil && p.remote.IsValid() {
-		return net.TCPAddrFromAddrPort(p.remote)
+	if p != nil {
+		if a := p.remote(); a != nil {
+			return a
+		}
 	}
 	return c.nc.RemoteAddr()
 }
@@ -208,15 +235,15 @@ func (c *Conn) stopped(ctx context.Context) error {
 // setEnded keeps how the connection ended and wakes all who wait. c.mu is held.
 func (c *Conn) setEnded(e *CloseError) {
 	c.err = e
-	c.closeBy = time.Now().Add(c.set.CloseTimeout)
-	c.over.Store(true)
+	c.need().closeBy = time.Now().Add(c.set.CloseTimeout)
+	c.flags.over.Store(true)
 	c.stopTimer()
 	if p := c.pull.Load(); p != nil {
 		p.wake.stop()
 	}
 	c.wakeWaiting()
-	if c.ctx != nil {
-		c.ctx.cancel()
+	if c.rare.ctx != nil {
+		c.rare.ctx.cancel()
 	}
 	if c.push != nil {
 		c.push.wake()
@@ -227,13 +254,14 @@ func (c *Conn) setEnded(e *CloseError) {
 func (c *Conn) isGone() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.gone == nil {
-		c.gone = make(chan struct{})
-		if c.isShut {
-			close(c.gone)
+	r := c.need()
+	if r.gone == nil {
+		r.gone = make(chan struct{})
+		if c.flags.isShut {
+			close(r.gone)
 		}
 	}
-	return c.gone
+	return r.gone
 }
 
 // lost ends the connection without a closing handshake.
@@ -259,7 +287,8 @@ const maxDrain = 16 << 20
 // connection. Our close frame is on its way: whoever writes goes on with it, so that reading never waits for writing.
 func (c *Conn) finish() {
 	c.takeReading()
-	_ = c.nc.SetReadDeadline(c.closeBy)
+	closeBy := c.rare.closeBy // it does not change any more
+	_ = c.nc.SetReadDeadline(closeBy)
 	buf := getBuffer(smallBuffer)
 	defer putBuffer(buf)
 	for total := 0; total < maxDrain; {
@@ -275,8 +304,8 @@ func (c *Conn) finish() {
 			return
 		}
 		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() && time.Now().Before(c.closeBy) {
-			_ = c.nc.SetReadDeadline(c.closeBy) // a context of a Read ended just now, and moved our deadline
+		if errors.As(err, &timeout) && timeout.Timeout() && time.Now().Before(closeBy) {
+			_ = c.nc.SetReadDeadline(closeBy) // a context of a Read ended just now, and moved our deadline
 			continue
 		}
 		if err != nil {
@@ -319,9 +348,9 @@ func (c *Conn) settle() bool {
 	c.mu.Lock()
 	idle := c.err != nil && !c.out.writing && c.m.Queued() == 0
 	// After the closing handshake the server closes first (RFC 6455 section 7.1.1).
-	over := idle && c.m.Finished() && !c.failed && c.role == ws.Server
-	half := idle && c.failed && !c.halfDone
-	c.halfDone = c.halfDone || half
+	over := idle && c.m.Finished() && !c.flags.failed && c.flags.role == ws.Server
+	half := idle && c.flags.failed && !c.flags.halfDone
+	c.flags.halfDone = c.flags.halfDone || half
 	c.mu.Unlock()
 	if over {
 		c.shut(politely)
@@ -346,8 +375,8 @@ const (
 // shut closes the transport connection, once.
 func (c *Conn) shut(how ending) {
 	c.mu.Lock()
-	done := c.shutDone
-	c.shutDone = true
+	done := c.flags.shutDone
+	c.flags.shutDone = true
 	c.mu.Unlock()
 	if done {
 		return
@@ -361,9 +390,9 @@ func (c *Conn) shut(how ending) {
 	}
 	_ = nc.Close()
 	c.mu.Lock()
-	c.isShut = true
-	if c.gone != nil {
-		close(c.gone)
+	c.flags.isShut = true
+	if c.rare != nil && c.rare.gone != nil {
+		close(c.rare.gone)
 	}
 	push := c.push
 	c.mu.Unlock()

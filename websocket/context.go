@@ -28,23 +28,24 @@ func (x *connContext) Done() <-chan struct{} {
 	c := (*Conn)(x)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx == nil {
+	r := c.need()
+	if r.ctx == nil {
 		parent := context.Background()
-		if c.request != nil {
-			parent = context.WithoutCancel(c.request.Context())
+		if r.request != nil {
+			parent = context.WithoutCancel(r.request.Context())
 		}
 		ctx, cancel := context.WithCancel(parent)
-		c.ctx = &endContext{ctx, cancel}
+		r.ctx = &endContext{ctx, cancel}
 		if c.err != nil {
 			cancel()
 		}
 	}
-	return c.ctx.Done()
+	return r.ctx.Done()
 }
 
 // Err returns context.Canceled when the connection has ended.
 func (x *connContext) Err() error {
-	if x.over.Load() {
+	if x.flags.over.Load() {
 		return context.Canceled
 	}
 	return nil
@@ -54,7 +55,11 @@ func (x *connContext) Err() error {
 func (x *connContext) Value(key any) any {
 	c := (*Conn)(x)
 	c.mu.Lock()
-	inner, r := c.ctx, c.request
+	var inner *endContext
+	var r *http.Request
+	if c.rare != nil {
+		inner, r = c.rare.ctx, c.rare.request
+	}
 	c.mu.Unlock()
 	switch {
 	case r != nil && key == requestKey{}:

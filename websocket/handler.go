@@ -61,13 +61,13 @@ var ErrServed = errors.New("websocket: the connection is served by a Handler, wh
 // It is called once, while nobody reads. Called in a Server's Handle, it makes the connection outlive Handle: the Server
 // counts it, and Shutdown waits for it, until h.Closed has returned.
 func (c *Conn) Serve(h Handler) {
-	if c.served.Swap(true) {
+	if c.flags.served.Swap(true) {
 		panic("websocket: Serve was called before")
 	}
 	p := &pushing{c: c, h: h}
 	c.mu.Lock()
 	c.push = p
-	if c.isShut {
+	if c.flags.isShut {
 		p.parts.Add(1) // that of shut, which had nobody to tell
 	}
 	c.mu.Unlock()

@@ -14,19 +14,21 @@ import (
 // pinger is what pings need. It is guarded by Conn.mu.
 type pinger struct {
 	timer   *time.Timer // nil: keepalive is off, or a loop has it
-	due     bool        // timer runs for the answer, not for the next ping
 	sent    uint64      // the number of the last ping, which is its payload
-	last    pinged      // the last ping
-	heard   uint64      // how often something came
-	before  uint64      // heard when the keepalive ping was sent
-	waiting []*pinged   // by whoever called Ping
+	at      int64       // when it was sent, in nanoseconds since epoch
 	latency time.Duration
+	heard   uint32 // how often something came
+	before  uint32 // heard when the keepalive ping was sent
+	due     bool   // timer runs for the answer, not for the next ping
 }
+
+// epoch is what pings are timed from: half the size of a time.Time.
+var epoch = time.Now()
 
 // pinged is a ping on its way.
 type pinged struct {
 	number uint64
-	at     time.Time
+	at     int64
 	answer chan time.Duration // with room for one; nil: nobody waits
 }
 
@@ -96,27 +98,31 @@ func (c *Conn) queuePing() pinged {
 	binary.BigEndian.PutUint64(payload[:], c.ping.sent)
 	c.lend(ws.MaxHeaderSize + ws.MaxControlPayload)
 	_ = c.m.Send(ws.OpPing, true, payload[:]) // cannot err: no close frame was sent
-	c.ping.last = pinged{number: c.ping.sent, at: time.Now()}
-	return c.ping.last
+	c.ping.at = int64(time.Since(epoch))
+	return pinged{number: c.ping.sent, at: c.ping.at}
 }
 
 // handlePong takes an answer. A peer may answer only the latest of several pings (RFC 6455 section 5.5.3).
 // It returns the round-trip time, or 0 if it answers none of ours.
-func (p *pinger) handlePong(payload []byte) (rtt time.Duration) {
-	number := pongNumber(payload)
+// c.mu is held.
+func (c *Conn) handlePong(payload []byte) (rtt time.Duration) {
+	p, number := &c.ping, pongNumber(payload)
 	if number == 0 || number > p.sent {
 		return 0 // unsolicited
 	}
-	now := time.Now()
-	if p.last.number == number {
-		rtt = now.Sub(p.last.at)
+	now := int64(time.Since(epoch))
+	if p.sent == number {
+		rtt = time.Duration(now - p.at)
 		p.latency = rtt
 	}
-	p.waiting = slices.DeleteFunc(p.waiting, func(w *pinged) bool {
+	if c.rare == nil {
+		return rtt
+	}
+	c.rare.waiting = slices.DeleteFunc(c.rare.waiting, func(w *pinged) bool {
 		if w.number > number {
 			return false
 		}
-		rtt = now.Sub(w.at)
+		rtt = time.Duration(now - w.at)
 		p.latency = rtt
 		w.answer <- rtt
 		return true
@@ -141,7 +147,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	w := c.queuePing()
 	w.answer = make(chan time.Duration, 1)
-	c.ping.waiting = append(c.ping.waiting, &w)
+	c.need().waiting = append(c.rare.waiting, &w)
 	c.kickUnlock()
 	select {
 	case rtt := <-w.answer:
@@ -155,7 +161,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	if c.err != nil { // it goes before the end of ctx, see stopped
 		return 0, c.err
 	}
-	c.ping.waiting = slices.DeleteFunc(c.ping.waiting, func(p *pinged) bool { return p == &w })
+	c.rare.waiting = slices.DeleteFunc(c.rare.waiting, func(p *pinged) bool { return p == &w })
 	return 0, ctx.Err()
 }
 

@@ -20,10 +20,20 @@ type pushing struct {
 	place  place // of sock
 	c      *Conn
 	h      Handler
-	remote netip.AddrPort // as the peer's address was; zero for a Unix socket
-	looped bool           // sock is in use; else a goroutine reads
-	closed bool           // h.Closed was called
-	parts  atomic.Int32   // of two: h.Closed has returned, the transport connection is closed
+	ip     [16]byte // the peer's address, as it was at the start; an IPv4 address as IPv6 has it
+	port   uint16
+	parts  atomic.Int32 // of two: h.Closed has returned, the transport connection is closed
+	tcp    bool         // ip and port are set
+	looped bool         // sock is in use; else a goroutine reads
+	closed bool         // h.Closed was called
+}
+
+// remote returns the peer's address, if it is kept.
+func (p *pushing) remote() net.Addr {
+	if !p.tcp {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom16(p.ip).Unmap(), p.port))
 }
 
 const (
@@ -68,8 +78,8 @@ func (p *pushing) moveToLoop() bool {
 	if err != nil {
 		return false
 	}
-	if a, ok := from.RemoteAddr().(*net.TCPAddr); ok {
-		p.remote = a.AddrPort()
+	if a, ok := from.RemoteAddr().(*net.TCPAddr); ok && a.Zone == "" {
+		p.ip, p.port, p.tcp = a.AddrPort().Addr().As16(), a.AddrPort().Port(), true
 	}
 	if err := set.pick().Add(&p.sock, m, p, c.set.OnLoop); err != nil {
 		return false
@@ -80,7 +90,7 @@ func (p *pushing) moveToLoop() bool {
 	p.place.stream = &p.sock
 	m.at.Store(&p.place)
 	_ = from.Close()
-	if c.shutDone {
+	if c.flags.shutDone {
 		_ = p.sock.Close()
 	}
 	c.in = nil
@@ -105,13 +115,13 @@ func (p *pushing) wake() {
 // Run implements eventloop.Runner.
 func (p *pushing) Run(ev eventloop.Events) (more bool) {
 	c := p.c
-	if ev&^(eventloop.Timer|eventloop.Out) != 0 && !c.over.Load() { // who waits for room is woken by the socket itself
+	if ev&^(eventloop.Timer|eventloop.Out) != 0 && !c.flags.over.Load() { // who waits for room is woken by the socket itself
 		more = p.read(ev)
 	}
 	if ev&eventloop.Timer != 0 { // after what came was heard
 		c.keepAlive()
 	}
-	if c.over.Load() {
+	if c.flags.over.Load() {
 		if c.feeding.TryLock() { // else finish has it
 			if c.in != nil {
 				c.in.forget(c)

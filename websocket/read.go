@@ -242,7 +242,7 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 		}
 		return nil
 	case ws.EventPong:
-		rtt := c.ping.handlePong(ev.Data)
+		rtt := c.handlePong(ev.Data)
 		c.mu.Unlock()
 		if c.set.hooks.pong != nil {
 			c.set.hooks.pong(c, ev.Data, rtt)
@@ -254,15 +254,15 @@ func (c *Conn) handleUnlock(ev ws.Event) error {
 		c.useUp()
 		c.kickUnlock()
 		c.in.release(c)
-		if c.role == ws.Client {
+		if c.flags.role == ws.Client {
 			go c.finish() // the server closes first
 		} else if !c.settle() {
-			_ = c.nc.SetWriteDeadline(c.closeBy) // a write under way was given more time than there is now
+			_ = c.nc.SetWriteDeadline(c.rare.closeBy) // a write under way was given more time than there is now
 		}
 		return err
 	case ws.EventFail:
 		err := &CloseError{Code: ev.Code, Reason: ev.Reason, Local: true}
-		c.failed = true
+		c.flags.failed = true
 		c.setEnded(err)
 		c.useUp()
 		c.kickUnlock()
@@ -362,8 +362,8 @@ func (c *Conn) letGo() error {
 
 // watchIn shows Trace what came, before the machine unmasks it.
 func (c *Conn) watchIn(p []byte) {
-	if c.taps != nil && c.taps[0] != nil {
-		c.taps[0].Feed(p)
+	if c.set.Trace != nil && c.rare.taps[0] != nil {
+		c.rare.taps[0].Feed(p)
 	}
 }
 
@@ -410,7 +410,7 @@ func (c *Conn) watch(ctx context.Context) error {
 
 // lockRead waits for the turn to read, in pull mode.
 func (c *Conn) lockRead(ctx context.Context) error {
-	if c.served.Load() {
+	if c.flags.served.Load() {
 		return ErrServed
 	}
 	return c.lockTurn(ctx, c.pull.Load())
@@ -434,9 +434,9 @@ func (c *Conn) lockTurn(ctx context.Context, p *pulling) error {
 
 func (c *Conn) unlockRead() {
 	<-c.pull.Load().turn
-	if c.over.Load() {
+	if c.flags.over.Load() {
 		c.mu.Lock()
-		gone := c.shutDone
+		gone := c.flags.shutDone
 		c.mu.Unlock()
 		if gone {
 			c.tidy()

@@ -72,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var c *Conn
 	defer func() { // also if Handle panics, or ends its goroutine
-		if c == nil || !c.served.Load() {
+		if c == nil || !c.flags.served.Load() {
 			s.remove(c)
 			s.leave(ip)
 		}
@@ -82,7 +82,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.logger().Debug("websocket: handshake refused", "client", ip.String(), "error", short(err.Error()))
 		return
 	}
-	c.request = r
+	c.need().request = r // nobody else knows it yet
 	if !s.add(c, ip) {
 		_ = c.fail(StatusGoingAway, "server shutting down")
 	}
@@ -97,9 +97,9 @@ func (s *Server) handle(c *Conn, r *http.Request) {
 	defer stop()
 	defer func() {
 		c.mu.Lock()
-		c.request = nil
+		c.rare.request = nil
 		c.mu.Unlock()
-		if !c.served.Load() {
+		if !c.flags.served.Load() {
 			_ = c.CloseNow() // if Handle ended its goroutine; else it is closed by now
 		}
 	}()
@@ -114,7 +114,7 @@ func (s *Server) handle(c *Conn, r *http.Request) {
 	}()
 	err := s.Handle(c.Context(), c)
 	switch {
-	case !c.served.Load():
+	case !c.flags.served.Load():
 		e := c.closing(err)
 		_ = c.Close(e.Code, e.Reason)
 	case err != nil:

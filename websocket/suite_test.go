@@ -20,8 +20,7 @@ import (
 
 // The event loops stay.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).run"),
-		goleak.IgnoreTopFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).work")) // at rest
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).work"))
 }
 
 // pairs are the ways to come by two ends of a connection.

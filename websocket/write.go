@@ -18,11 +18,9 @@ import (
 
 // outbound is what writing needs. It is guarded by Conn.mu, but the bytes being written belong to the writer.
 type outbound struct {
-	gathered bool          // a turn is the writer, and has not begun
-	writing  bool          // there is a writer
-	taken    int           // bytes that it took and has not written all of
-	room     chan struct{} // closed when there is more room; nil: nobody waits
-	stream   *messageWriter
+	writing  bool // there is a writer
+	gathered bool // it is a turn, and has not begun
+	taken    int  // bytes that it took and has not written all of
 }
 
 const (
@@ -38,7 +36,7 @@ const (
 // p is not kept. Text must be UTF-8, which is not checked here: the peer would close with 1007.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 	c.mu.Lock()
-	if c.out.gathered && c.err == nil && c.out.stream == nil && c.m.Queued()+len(p) < min(gatherMost, c.set.WriteQueue) {
+	if c.out.gathered && c.err == nil && c.stream() == nil && c.m.Queued()+len(p) < min(gatherMost, c.set.WriteQueue) {
 		c.lend(len(p) + ws.MaxHeaderSize)
 		err := c.m.Send(ws.Opcode(t), true, p) // the usual case in a turn: what is gathered grows
 		c.mu.Unlock()
@@ -56,7 +54,7 @@ func (c *Conn) WriteUncompressed(ctx context.Context, t MessageType, p []byte) e
 
 // WritePrepared is Write for a message that goes to many connections.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
-	return c.send(ctx, outgoing{op: ws.Opcode(p.typ), fin: true, prepared: p.form(c.deflate)})
+	return c.send(ctx, outgoing{op: ws.Opcode(p.typ), fin: true, prepared: p.form(c.flags.deflate)})
 }
 
 // WriteJSON encodes v with encoding/json and sends it as a text message.
@@ -148,8 +146,8 @@ func (c *Conn) mayWait() bool { return c.set.WhenFull == WaitWhenFull }
 
 // direct reports whether the payload can be written from where it is: a server's, large, in one uncompressed frame.
 func (c *Conn) direct(o *outgoing) bool {
-	return len(o.data) >= directSize && c.role == ws.Server && o.fin && o.op != ws.OpContinuation &&
-		(o.plain || !c.deflate) && !c.out.writing
+	return len(o.data) >= directSize && c.flags.role == ws.Server && o.fin && o.op != ws.OpContinuation &&
+		(o.plain || !c.flags.deflate) && !c.out.writing
 }
 
 // waitUnlock waits until the frame may be queued. It returns with c.mu held, or with an error and c.mu let go.
@@ -162,7 +160,7 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 		case ctx.Err() != nil:
 			c.mu.Unlock()
 			return ctx.Err()
-		case c.out.stream != o.from && c.out.stream != nil && !o.op.IsControl():
+		case c.stream() != o.from && c.stream() != nil && !o.op.IsControl():
 			// A message in fragments is going out; only its own may follow.
 		case c.queued() == 0 || c.queued()+o.size() <= c.set.WriteQueue:
 			return nil
@@ -178,10 +176,7 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 			c.mu.Unlock()
 			return c.fail(StatusPolicyViolation, "slow consumer")
 		}
-		if c.out.room == nil {
-			c.out.room = make(chan struct{})
-		}
-		room := c.out.room
+		room := c.room()
 		c.mu.Unlock()
 		select {
 		case <-room: // also when the connection ends
@@ -194,10 +189,27 @@ func (c *Conn) waitUnlock(ctx context.Context, o *outgoing) error {
 
 // wakeWaiting tells those who wait to look again. c.mu is held.
 func (c *Conn) wakeWaiting() {
-	if c.out.room != nil {
-		close(c.out.room)
-		c.out.room = nil
+	if c.rare != nil && c.rare.room != nil {
+		close(c.rare.room)
+		c.rare.room = nil
 	}
+}
+
+// room returns what is closed when there is more room in the queue. c.mu is held.
+func (c *Conn) room() <-chan struct{} {
+	r := c.need()
+	if r.room == nil {
+		r.room = make(chan struct{})
+	}
+	return r.room
+}
+
+// stream returns who writes a message in fragments, or nil. c.mu is held.
+func (c *Conn) stream() *messageWriter {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.stream
 }
 
 // lockWrite makes the caller the writer, when there is no other, without writing yet. It reports false if the connection has ended.
@@ -205,10 +217,7 @@ func (c *Conn) lockWrite() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.out.writing && c.err == nil {
-		if c.out.room == nil {
-			c.out.room = make(chan struct{})
-		}
-		room := c.out.room
+		room := c.room()
 		c.mu.Unlock()
 		<-room
 		c.mu.Lock()
@@ -281,9 +290,9 @@ func (c *Conn) takeUnlock(payload []byte) []byte {
 	buf := c.m.Take(nil)
 	c.out.taken = len(buf) + len(payload)
 	c.mu.Unlock()
-	if c.taps != nil && c.taps[1] != nil {
-		c.taps[1].Feed(buf)
-		c.taps[1].Feed(payload)
+	if c.set.Trace != nil && c.rare.taps[1] != nil {
+		c.rare.taps[1].Feed(buf)
+		c.rare.taps[1].Feed(payload)
 	}
 	return buf
 }
@@ -306,10 +315,13 @@ func (c *Conn) wrote(buf []byte) bool {
 
 // tryWrite writes what the socket takes of a and b without waiting, and returns how much that was.
 func (c *Conn) tryWrite(a, b []byte) (int, error) {
-	if c.try == nil {
-		return 0, nil
+	switch nc := c.nc.(type) {
+	case *movable:
+		return nc.TryWrite(a, b)
+	case tryWriter:
+		return nc.TryWrite(a, b)
 	}
-	return c.try.TryWrite(a, b)
+	return 0, nil
 }
 
 // waitWrite writes a and then b, and waits for the socket meanwhile. If ctx ends first, it returns what is left.
@@ -318,7 +330,7 @@ func (c *Conn) waitWrite(ctx context.Context, a, b []byte) (restA, restB []byte,
 		return nil, nil, nil
 	}
 	if !c.owns(ctx) && ctx.Done() != nil {
-		if c.try == nil {
+		if !c.flags.try {
 			return a, b, nil // a write over TLS that is interrupted cannot go on
 		}
 		woken := make(chan struct{})
@@ -355,8 +367,8 @@ func (c *Conn) blockingWrite(ctx context.Context, p []byte) (int, error) {
 	p = p[:min(len(p), maxChunk)]
 	by := time.Now().Add(c.set.WriteTimeout)
 	c.mu.Lock()
-	if c.err != nil && c.closeBy.Before(by) {
-		by = c.closeBy
+	if c.err != nil && c.rare.closeBy.Before(by) {
+		by = c.rare.closeBy
 	}
 	c.mu.Unlock()
 	_ = c.nc.SetWriteDeadline(by)
@@ -364,7 +376,7 @@ func (c *Conn) blockingWrite(ctx context.Context, p []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := c.nc.Write(p)
-	if c.try != nil {
+	if c.flags.try {
 		_ = c.nc.SetWriteDeadline(time.Time{}) // TryWrite would heed it
 	}
 	return n, err
@@ -403,7 +415,7 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error
 	if err := c.waitUnlock(ctx, &outgoing{op: w.op}); err != nil {
 		return nil, err
 	}
-	c.out.stream = w
+	c.need().stream = w
 	c.mu.Unlock()
 	w.buf = getBuffer(smallBuffer)[:0]
 	return w, nil
@@ -467,7 +479,7 @@ func (w *messageWriter) Close() error {
 	}
 	c := w.c
 	c.mu.Lock()
-	c.out.stream = nil
+	c.rare.stream = nil
 	c.wakeWaiting()
 	c.mu.Unlock()
 	return nil

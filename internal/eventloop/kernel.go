@@ -15,9 +15,9 @@ type kernel interface {
 	// wait waits until something has happened and says what. It parks the goroutine, not the thread.
 	wait(events []event) (int, error)
 	// watch has wait tell of fd, edge-triggered, by the tag.
-	watch(fd int, tag uint64) error
+	watch(fd int32, tag uint64) error
 	// recv and send never wait: they return EAGAIN.
-	recv(fd int, p []byte) (int, syscall.Errno)
-	send(fd int, a, b []byte) (int, syscall.Errno)
-	close(fd int)
+	recv(fd int32, p []byte) (int, syscall.Errno)
+	send(fd int32, a, b []byte) (int, syscall.Errno)
+	close(fd int32)
 }

@@ -77,7 +77,7 @@ func meaning(e uint32) (ev Events) {
 	return ev
 }
 
-func (k *epoll) watch(fd int, tag uint64) error {
+func (k *epoll) watch(fd int32, tag uint64) error {
 	const edges = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET
 	ev := newEpollEvent(edges, tag)
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, k.fd, syscall.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0) //nolint:gosec // the system call's own form
@@ -87,7 +87,7 @@ func (k *epoll) watch(fd int, tag uint64) error {
 	return nil
 }
 
-func (k *epoll) recv(fd int, p []byte) (int, syscall.Errno) {
+func (k *epoll) recv(fd int32, p []byte) (int, syscall.Errno) {
 	if len(p) == 0 {
 		return 0, 0
 	}
@@ -103,7 +103,7 @@ func (k *epoll) recv(fd int, p []byte) (int, syscall.Errno) {
 	}
 }
 
-func (k *epoll) send(fd int, a, b []byte) (int, syscall.Errno) {
+func (k *epoll) send(fd int32, a, b []byte) (int, syscall.Errno) {
 	for {
 		n, errno := send(fd, a, b)
 		if errno != syscall.EINTR {
@@ -112,7 +112,7 @@ func (k *epoll) send(fd int, a, b []byte) (int, syscall.Errno) {
 	}
 }
 
-func send(fd int, a, b []byte) (int, syscall.Errno) {
+func send(fd int32, a, b []byte) (int, syscall.Errno) {
 	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 	if len(a) == 0 {
 		a, b = b, nil
@@ -135,15 +135,15 @@ func send(fd int, a, b []byte) (int, syscall.Errno) {
 }
 
 // Send is a system call of TryWrite's for a descriptor that no Loop watches. It never waits: it returns EAGAIN. a and b are not both empty.
-func Send(fd uintptr, a, b []byte) (int, syscall.Errno) { return (*epoll)(nil).send(int(fd), a, b) } //nolint:gosec // a descriptor
+func Send(fd uintptr, a, b []byte) (int, syscall.Errno) { return (*epoll)(nil).send(int32(fd), a, b) } //nolint:gosec // a descriptor
 
 // Recv is the same for Read.
-func Recv(fd uintptr, p []byte) (int, syscall.Errno) { return (*epoll)(nil).recv(int(fd), p) } //nolint:gosec // a descriptor
+func Recv(fd uintptr, p []byte) (int, syscall.Errno) { return (*epoll)(nil).recv(int32(fd), p) } //nolint:gosec // a descriptor
 
-func (k *epoll) close(fd int) { _ = syscall.Close(fd) }
+func (k *epoll) close(fd int32) { _ = syscall.Close(int(fd)) }
 
 // copyOf returns a copy of the descriptor of nc.
-func copyOf(nc syscall.Conn) (fd int, err error) {
+func copyOf(nc syscall.Conn) (fd int32, err error) {
 	raw, err := nc.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -152,7 +152,7 @@ func copyOf(nc syscall.Conn) (fd int, err error) {
 	err = raw.Control(func(old uintptr) {
 		var n uintptr
 		n, _, errno = syscall.RawSyscall(syscall.SYS_FCNTL, old, syscall.F_DUPFD_CLOEXEC, 0)
-		fd = int(n) //nolint:gosec // a descriptor
+		fd = int32(n) //nolint:gosec // a descriptor
 	})
 	if err == nil && errno != 0 {
 		err = os.NewSyscallError("fcntl", errno)
@@ -166,7 +166,7 @@ func (s *Socket) CloseWrite() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("shutdown", syscall.Shutdown(s.fd, syscall.SHUT_WR))
+	return os.NewSyscallError("shutdown", syscall.Shutdown(int(s.fd), syscall.SHUT_WR))
 }
 
 // SetLinger is that of a net.TCPConn. With 0 Close discards what was not sent yet, and resets the connection.
@@ -179,7 +179,7 @@ func (s *Socket) SetLinger(seconds int) error {
 	if seconds >= 0 {
 		on.Onoff = 1
 	}
-	return os.NewSyscallError("setsockopt", syscall.SetsockoptLinger(s.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &on))
+	return os.NewSyscallError("setsockopt", syscall.SetsockoptLinger(int(s.fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &on))
 }
 
 // SetReadBuffer and SetWriteBuffer are those of a net.TCPConn.
@@ -193,7 +193,7 @@ func (s *Socket) setBuffer(which, n int) error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("setsockopt", syscall.SetsockoptInt(s.fd, syscall.SOL_SOCKET, which, n))
+	return os.NewSyscallError("setsockopt", syscall.SetsockoptInt(int(s.fd), syscall.SOL_SOCKET, which, n))
 }
 
 // LocalAddr returns our address, which is asked of the system. After Close it is nil.
@@ -207,7 +207,7 @@ func (s *Socket) address(ask func(int) (syscall.Sockaddr, error)) net.Addr {
 		return nil
 	}
 	defer s.leave()
-	sa, err := ask(s.fd)
+	sa, err := ask(int(s.fd))
 	if err != nil {
 		return nil
 	}

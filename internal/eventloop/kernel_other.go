@@ -14,7 +14,7 @@ const Supported = false
 
 func newKernel() (kernel, error) { return nil, ErrUnsupported }
 
-func copyOf(syscall.Conn) (fd int, err error) { return 0, ErrUnsupported }
+func copyOf(syscall.Conn) (fd int32, err error) { return 0, ErrUnsupported }
 
 // CloseWrite returns ErrUnsupported.
 func (s *Socket) CloseWrite() error { return ErrUnsupported }

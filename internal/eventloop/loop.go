@@ -3,7 +3,6 @@ package eventloop
 // This file holds the Loop: who is ready, who runs them, and the timers.
 
 import (
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -13,17 +12,21 @@ import (
 type Loop struct {
 	k     kernel
 	start time.Time     // the zero of the wheel
-	wake  chan struct{} // for a worker that rests
+	wake  chan struct{} // for who rests
 
-	mu    sync.Mutex
-	slots []slot
-	free  []uint32 // slots that are not in use
-	ready queue
-	spare bool // a worker has been woken and has not looked at the queue yet
-	rest  int  // workers that wait for wake
-	wheel wheel
-	timer *time.Timer
-	due   time.Duration // when timer fires; 0: it does not run
+	events []event   // of who polls
+	inline []*Socket // likewise
+
+	mu      sync.Mutex
+	slots   []slot
+	free    []uint32 // slots that are not in use
+	ready   queue
+	polling bool // somebody does
+	spare   bool // somebody has been woken, and has not looked yet
+	resting int  // goroutines that wait for wake
+	wheel   wheel
+	timer   *time.Timer
+	due     time.Duration // when timer fires; 0: it does not run
 }
 
 // slot is where an event finds its socket.
@@ -50,71 +53,60 @@ func New() (*Loop, error) {
 		return nil, err
 	}
 	l := newLoop(k)
-	go l.run()
+	go l.work()
 	return l, nil
 }
 
 func newLoop(k kernel) *Loop {
-	l := &Loop{k: k, start: time.Now()}
+	l := &Loop{k: k, start: time.Now(), events: make([]event, maxEvents)}
 	l.wake = make(chan struct{}, maxResting)
 	l.timer = time.AfterFunc(time.Hour, l.expire)
 	l.timer.Stop()
 	return l
 }
 
-// run is the goroutine of the Loop.
-func (l *Loop) run() {
-	events := make([]event, maxEvents)
-	var inline []*Socket
-	for {
-		n, err := l.k.wait(events)
-		if err != nil {
-			return // the kernel of a test is used up; the real one does not err
-		}
-		inline = l.take(events[:n], inline[:0])
-		for i, s := range inline {
-			l.runSocket(s)
-			inline[i] = nil
-		}
-	}
-}
-
-// take schedules the sockets that events are for. Those that are run by the loop itself are appended to inline.
-func (l *Loop) take(events []event, inline []*Socket) []*Socket {
+// work is what the Loop's goroutines do: one polls, and runs what is ready. Should a Runner block, it is not this one that polls next, or
+// runs what else was ready, but a spare one, which was woken before the Runner was called and finds that there is something to do. So
+// as long as none blocks, one goroutine does it all, and if all block, each has a goroutine of its own.
+func (l *Loop) work() {
 	l.mu.Lock()
-	started := false
-	for _, ev := range events {
-		at := &l.slots[uint32(ev.tag)]
-		s := at.s
-		if s == nil || at.generation != uint32(ev.tag>>32) {
-			continue // for a socket that is gone
+	l.spare = false
+	for {
+		for s := l.ready.pop(); s != nil; s = l.ready.pop() {
+			l.wakeSpare()
+			l.mu.Unlock()
+			l.runSocket(s)
+			l.mu.Lock()
 		}
-		if !s.signal(ev.what) {
-			continue
+		if !l.polling {
+			l.polling = true
+			l.mu.Unlock()
+			ok := l.poll()
+			l.mu.Lock()
+			l.polling = false
+			if ok {
+				continue
+			}
+			break
 		}
-		if s.inline {
-			inline = append(inline, s)
-			continue
+		if l.resting == maxResting {
+			break
 		}
-		l.ready.push(s)
-		started = true
-	}
-	if started {
-		l.startWorker()
+		l.resting++
+		l.mu.Unlock()
+		<-l.wake
+		l.mu.Lock()
+		l.spare = false
 	}
 	l.mu.Unlock()
-	if started && len(inline) == 0 {
-		runtime.Gosched() // the worker first: what is ready is more urgent than what may be
-	}
-	return inline
 }
 
-// startWorker sees to it that a worker is about to look at the queue. l.mu is held.
-func (l *Loop) startWorker() {
+// wakeSpare sees to it that a goroutine is about to look what there is to do. l.mu is held.
+func (l *Loop) wakeSpare() {
 	switch {
 	case l.spare:
-	case l.rest > 0:
-		l.rest--
+	case l.resting > 0:
+		l.resting--
 		l.spare = true
 		l.wake <- struct{}{} // there is room
 	default:
@@ -123,29 +115,32 @@ func (l *Loop) startWorker() {
 	}
 }
 
-// work runs ready sockets until there are none. Before each it sees to it that another worker is about to look at the queue, if anything
-// is left in it: should the Runner block, that one goes on. So as long as none blocks, one goroutine and a spare run them all, and if all
-// block, each has a goroutine of its own.
-func (l *Loop) work() {
-	for {
-		l.mu.Lock()
-		l.spare = false
-		for s := l.ready.pop(); s != nil; s = l.ready.pop() {
-			if l.ready.head != nil {
-				l.startWorker()
-			}
-			l.mu.Unlock()
-			l.runSocket(s)
-			l.mu.Lock()
-		}
-		if l.rest == maxResting {
-			l.mu.Unlock()
-			return
-		}
-		l.rest++
-		l.mu.Unlock()
-		<-l.wake
+// poll waits until sockets are ready, schedules them, and runs those itself that never block. False: the kernel of a test is used up.
+func (l *Loop) poll() bool {
+	n, err := l.k.wait(l.events)
+	if err != nil {
+		return false // the real kernel does not err
 	}
+	l.mu.Lock()
+	for _, ev := range l.events[:n] {
+		at := &l.slots[uint32(ev.tag)] //nolint:gosec // the lower half
+		s := at.s
+		if s == nil || at.generation != uint32(ev.tag>>32) || !s.signal(ev.what) {
+			continue // it is gone, or scheduled already
+		}
+		if s.inline {
+			l.inline = append(l.inline, s)
+		} else {
+			l.ready.push(s)
+		}
+	}
+	l.mu.Unlock()
+	for i, s := range l.inline {
+		l.runSocket(s)
+		l.inline[i] = nil
+	}
+	l.inline = l.inline[:0]
+	return true
 }
 
 // runSocket calls the socket's Runner until nothing has happened since, or it wants to let others go first.
@@ -169,7 +164,7 @@ func (l *Loop) schedule(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ready.push(s)
-	l.startWorker()
+	l.wakeSpare()
 }
 
 // Add takes the descriptor of nc, a stream socket, out of the runtime's poller, which keeps it to itself: it watches a copy, as s.
@@ -187,7 +182,7 @@ func (l *Loop) Add(s *Socket, nc syscall.Conn, r Runner, inline bool) error {
 	return nil
 }
 
-func (l *Loop) add(s *Socket, fd int, r Runner, inline bool) error {
+func (l *Loop) add(s *Socket, fd int32, r Runner, inline bool) error {
 	s.loop, s.fd, s.runner, s.inline = l, fd, r, inline
 	s.state.Store(uint32(scheduled))
 	l.mu.Lock()
@@ -269,7 +264,7 @@ func (l *Loop) expire() {
 		}
 	})
 	if l.ready.head != nil {
-		l.startWorker()
+		l.wakeSpare()
 	}
 	l.arm()
 }

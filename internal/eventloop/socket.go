@@ -49,18 +49,18 @@ const closed = 1
 // Socket is a stream socket that a Loop watches. It is a net.Conn. One goroutine at a time may read, and one write; all
 // else may be called at any time.
 type Socket struct {
-	timer  link // on Loop.wheel
 	loop   *Loop
 	runner Runner
 	next   *Socket                 // in Loop.ready
 	wait   atomic.Pointer[waiting] // nil: nobody ever waited
-	fd     int
+	timer  link                    // on Loop.wheel
+	fd     int32
 	slot   uint32
 	state  atomic.Uint32 // events that have come, and scheduled
 	users  atomic.Int32  // twice the number of calls that use fd, and closed
 	again  Events        // what Run has said that it has not done
-	inline bool
 
+	inline  bool // Loop.Add
 	block   bool // Read waits
 	hup     bool // the end is near: read to it
 	drained bool // the last read took all that was there

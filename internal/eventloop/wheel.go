@@ -20,29 +20,30 @@ type wheel struct {
 	used  [levels]uint64 // which slots are not empty
 }
 
-// link is a socket's place on the wheel. level is 0 if it hangs nowhere, else its level and one.
+// link is a socket's place on the wheel.
 type link struct {
 	next, prev *Socket // in a ring
-	at         int64   // tick
-	level      uint8
+	key        int64   // the tick, and below it in three bits the level and one; 0: it hangs nowhere
 }
+
+func (l *link) tick() int64 { return l.key >> 3 }
+func (l *link) level() int  { return int(l.key&7) - 1 }
 
 // set hangs s so that it ends at the first tick not before at, a time since the wheel's start.
 func (w *wheel) set(s *Socket, at time.Duration) {
 	w.remove(s)
-	s.timer.at = max(int64((at+tick-1)/tick), w.now+1)
-	w.hang(s)
+	w.hang(s, max(int64((at+tick-1)/tick), w.now+1))
 }
 
-func (w *wheel) hang(s *Socket) {
+func (w *wheel) hang(s *Socket, at int64) {
 	// The highest bit in which the tick differs from now says on which level it hangs.
-	level := max(0, bits.Len64(uint64(s.timer.at^w.now))-1) / 6 //nolint:gosec // neither is negative
+	level := max(0, bits.Len64(uint64(at^w.now))-1) / 6 //nolint:gosec // neither is negative
 	if level >= levels {
 		level = levels - 1
-		s.timer.at = w.now | (1<<(6*levels) - 1) // as far as the wheel goes
+		at = w.now | (1<<(6*levels) - 1) // as far as the wheel goes
 	}
-	i := s.timer.at >> (6 * level) & 63
-	s.timer.level = uint8(level) + 1 //nolint:gosec // small
+	i := at >> (6 * level) & 63
+	s.timer.key = at<<3 | int64(level+1)
 	head := &w.slots[level][i]
 	if *head == nil {
 		s.timer.next, s.timer.prev = s, s
@@ -56,11 +57,11 @@ func (w *wheel) hang(s *Socket) {
 
 // remove takes s off, if it hangs.
 func (w *wheel) remove(s *Socket) {
-	if s.timer.level == 0 {
+	if s.timer.key == 0 {
 		return
 	}
-	level := s.timer.level - 1
-	i := s.timer.at >> (6 * level) & 63
+	level := s.timer.level()
+	i := s.timer.tick() >> (6 * level) & 63
 	head := &w.slots[level][i]
 	if s.timer.next == s {
 		*head = nil
@@ -78,9 +79,9 @@ func (w *wheel) remove(s *Socket) {
 func (w *wheel) next() (time.Duration, bool) {
 	for level := range levels {
 		shift := 6 * level
-		if ahead := w.used[level] >> (w.now >> shift & 63) >> 1 << 1 << (w.now >> shift & 63); ahead != 0 {
-			first := int64(bits.TrailingZeros64(ahead))
-			at := w.now>>(shift+6)<<(shift+6) | first<<shift
+		here := w.now >> shift & 63
+		if ahead := w.used[level] &^ (2<<here - 1); ahead != 0 {
+			at := w.now>>(shift+6)<<(shift+6) | int64(bits.TrailingZeros64(ahead))<<shift
 			return time.Duration(at) * tick, true
 		}
 	}
@@ -92,28 +93,31 @@ func (w *wheel) advance(now time.Duration, ended func(*Socket)) {
 	to := int64(now / tick)
 	for {
 		next, ok := w.next()
-		if at := int64(next / tick); !ok || at > to {
+		at := int64(next / tick)
+		if !ok || at > to {
 			break
-		} else {
-			w.now = at
 		}
+		w.now = at
 		// Spread the groups whose time has come, the large ones first, then end what hangs at this tick.
 		for level := levels - 1; level >= 0; level-- {
-			if w.now&(1<<(6*level)-1) != 0 {
-				continue // this level's slot began earlier
-			}
-			i := w.now >> (6 * level) & 63
-			for s := w.slots[level][i]; s != nil; s = w.slots[level][i] {
-				at := s.timer.at
-				w.remove(s)
-				if s.timer.at = at; at <= w.now {
-					s.timer.at = 0
-					ended(s)
-				} else {
-					w.hang(s)
-				}
+			if w.now&(1<<(6*level)-1) == 0 { // else this level's slot began earlier
+				w.spread(level, ended)
 			}
 		}
 	}
 	w.now = max(w.now, to)
+}
+
+// spread empties the slot of now on a level.
+func (w *wheel) spread(level int, ended func(*Socket)) {
+	i := w.now >> (6 * level) & 63
+	for s := w.slots[level][i]; s != nil; s = w.slots[level][i] {
+		at := s.timer.tick()
+		w.remove(s)
+		if at <= w.now {
+			ended(s)
+		} else {
+			w.hang(s, at)
+		}
+	}
 }

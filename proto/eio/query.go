@@ -62,14 +62,15 @@ type Refusal struct {
 
 // Error returns the message and the detail.
 func (r *Refusal) Error() string {
-	s := "eio: request refused: " + r.message()
+	s := "eio: request refused: " + r.Text()
 	if r.Detail != "" {
 		s += ": " + r.Detail
 	}
 	return s
 }
 
-func (r *Refusal) message() string {
+// Text returns the message.
+func (r *Refusal) Text() string {
 	if r.Message != "" {
 		return r.Message
 	}
@@ -92,7 +93,7 @@ func (r *Refusal) AppendJSON(b []byte) []byte {
 	b = append(b, `{"code":`...)
 	b = strconv.AppendInt(b, int64(r.Code), 10)
 	b = append(b, `,"message":`...)
-	return append(appendString(b, r.message()), '}')
+	return append(appendString(b, r.Text()), '}')
 }
 
 // Query is what a request says in its query.

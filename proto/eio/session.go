@@ -22,7 +22,7 @@ type Config struct {
 	PingTimeout    time.Duration
 	UpgradeTimeout time.Duration // for a probe, from its start to the UPGRADE packet
 	CloseTimeout   time.Duration // for the peer to fetch what waits when we close
-	SendBuffer     int           // bytes that may wait for the peer; see PacketCost
+	SendBuffer     int           // bytes that may wait for the peer, with PacketCost
 }
 
 // PacketCost is what a packet that waits counts beside its data, in bytes.
@@ -60,7 +60,7 @@ type Event struct {
 	Kind   EventKind
 	Binary bool
 	Data   []byte // as it was in the packet
-	Open   Open
+	Open   *Open
 	Reason Reason
 }
 
@@ -141,7 +141,7 @@ func (s *Session) Closed() bool { return s.state == closed }
 // Queued returns how many packets wait.
 func (s *Session) Queued() int { return len(s.out) }
 
-// Send has messages wait for the peer, all of them or none. It keeps their data.
+// Send has messages wait for the peer, all of them or none. It keeps their data. More than Config.SendBuffer is taken only when nothing waits.
 func (s *Session) Send(messages ...Packet) error {
 	if s.state != open {
 		return ErrClosed
@@ -150,7 +150,7 @@ func (s *Session) Send(messages ...Packet) error {
 	for _, p := range messages {
 		size += len(p.Data) + PacketCost
 	}
-	if size > s.cfg.SendBuffer {
+	if size > s.cfg.SendBuffer && s.queued > 0 {
 		return ErrFull
 	}
 	s.put(messages...)
@@ -181,13 +181,12 @@ func (s *Session) Take(spare []Packet) []Packet {
 }
 
 // Close ends the session: what waits goes first, then a CLOSE packet. When Take has returned that, or CloseTimeout has passed, it has ended, with
-// ForcedClose.
+// ForcedClose. A change of transport under way may still come to its end, and what waits then goes by the new one.
 func (s *Session) Close(now time.Time) {
 	if s.state == opening || s.state == open {
 		s.put(Packet{Type: TypeClose})
 		s.state = closing
 		s.deadline = now.Add(s.cfg.CloseTimeout)
-		s.probe = noProbe
 	}
 }
 
@@ -235,5 +234,5 @@ func (s *Session) receiveOpen(p Packet, now time.Time) Event {
 	}
 	s.pings, s.timeout = o.PingInterval, o.PingTimeout
 	s.opened(now)
-	return Event{Kind: EventOpen, Open: o}
+	return Event{Kind: EventOpen, Open: &o}
 }

@@ -31,10 +31,15 @@ func (s *Session) heard(t Type, now time.Time) {
 
 // Deadline returns when Advance is to be called; the zero time: never.
 func (s *Session) Deadline() time.Time {
-	if s.probe == probing || s.probe == probed {
+	if s.resting() {
 		return s.until
 	}
 	return s.deadline
+}
+
+// resting reports whether a probe's deadline stands in for the heartbeat's.
+func (s *Session) resting() bool {
+	return s.state == open && (s.probe == probing || s.probe == probed)
 }
 
 // Advance tells s the time, and returns what its passing means.
@@ -43,7 +48,7 @@ func (s *Session) Advance(now time.Time) Event {
 	switch {
 	case by.IsZero() || now.Before(by):
 		return Event{}
-	case s.probe == probing || s.probe == probed:
+	case s.resting():
 		s.StopProbe(now)
 		return Event{Kind: EventProbeFailed}
 	case s.state == closing:
@@ -96,14 +101,18 @@ func (s *Session) Upgrade(now time.Time) {
 
 func (s *Session) upgrade(now time.Time) {
 	s.probe = upgraded
-	s.restart(now) // a PONG that was on its way by the old transport is not waited for
+	if s.state == open {
+		s.restart(now) // a PONG that was on its way by the old transport is not waited for
+	}
 }
 
 // StopProbe ends a probe without success. The heartbeat gets back the time that it rested.
 func (s *Session) StopProbe(now time.Time) {
-	if s.probe != probing && s.probe != probed {
-		return
+	if s.resting() {
+		started := s.until.Add(-s.cfg.UpgradeTimeout)
+		s.deadline = s.deadline.Add(now.Sub(started))
 	}
-	s.probe = noProbe
-	s.deadline = s.deadline.Add(now.Sub(s.until.Add(-s.cfg.UpgradeTimeout)))
+	if s.probe != upgraded {
+		s.probe = noProbe
+	}
 }

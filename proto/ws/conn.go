@@ -85,36 +85,40 @@ const (
 // Conn is one end of an established connection as a function of bytes. See the package comment.
 // Its methods must not run at the same time.
 type Conn struct {
-	cfg   *Config
-	role  Role
-	phase phase
+	cfg *Config
 
 	// What came.
 	in     []byte // fed and not consumed yet
-	head   [MaxHeaderSize]byte
-	nhead  uint8
-	frame  Header
 	left   int64  // bytes of the frame's payload still to come
-	pos    int    // of the next payload byte in the masking key
-	ctl    []byte // payload of a control frame that came in pieces
 	limit  int64  // what SetReadLimit set, for the frames to come
 	max    int64  // bytes that the message may have as far as this frame goes
-	opcode Opcode // of the message that is coming; OpContinuation: none
 	size   int64  // bytes of it so far, inflated
-	frames int    // of it so far
+	frame  Header
+	head   [MaxHeaderSize]byte
+	nhead  uint8
+	role   Role
+	phase  phase
+	opcode Opcode // of the message that is coming; OpContinuation: none
+	pos    uint8  // of the next payload byte in the masking key
+	frames int32  // of the message so far
 	text   utf8Check
-	rates  rates
 
-	// What goes out.
-	out       []byte
-	pong      []byte // the payload of the pong that is due
-	pongDue   bool
 	sending   Opcode // of the message that is going out in fragments; OpContinuation: none
 	deflating bool   // that message is compressed
 	closeSent bool
+	pongDue   bool
 
+	out     []byte       // what goes out
+	control *control     // nil: there was none yet
+	rates   *rates       // nil: there is no limit per second
 	deflate *deflateSend // nil: permessage-deflate was not agreed
 	inflate *deflateRecv
+}
+
+// control is what control frames need.
+type control struct {
+	ctl  []byte // payload of one that came in pieces
+	pong []byte // the payload of the pong that is due
 }
 
 // rates counts what the peer did in the current second.
@@ -135,6 +139,9 @@ func New(role Role, cfg *Config, params *DeflateParams) *Conn {
 func (c *Conn) Reset(role Role, cfg *Config, params *DeflateParams) {
 	*c = Conn{cfg: cfg, role: role}
 	c.SetReadLimit(cfg.ReadLimit)
+	if cfg.FrameRate > 0 || params != nil {
+		c.rates = new(rates)
+	}
 	if params == nil {
 		return
 	}
@@ -158,8 +165,8 @@ func (c *Conn) SetReadLimit(n int64) {
 // Advance tells c the time, for the limits per second. A driver calls it before Feed; where Config sets no
 // limit per second it need not.
 func (c *Conn) Advance(now time.Time) {
-	if now.Sub(c.rates.since) >= time.Second {
-		c.rates = rates{since: now}
+	if c.rates != nil && now.Sub(c.rates.since) >= time.Second {
+		*c.rates = rates{since: now}
 	}
 }
 

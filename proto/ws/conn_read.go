@@ -134,14 +134,25 @@ func (c *Conn) stepHead() (Event, outcome) {
 	c.in = c.in[n-int(c.nhead):]
 	c.nhead = 0
 	c.frame, c.left, c.pos = h, h.Length, 0
-	if c.rates.frames++; c.cfg.FrameRate > 0 && c.rates.frames > c.cfg.FrameRate {
+	if c.tooFast() {
 		return c.fail(StatusPolicyViolation, "more than "+strconv.Itoa(c.cfg.FrameRate)+" frames in a second")
 	}
 	if h.Opcode.IsControl() {
-		c.ctl, c.phase = c.ctl[:0], inControl
+		if c.phase = inControl; c.control != nil {
+			c.control.ctl = c.control.ctl[:0]
+		}
 		return Event{}, goOn
 	}
 	return c.startData()
+}
+
+// tooFast counts a frame, and reports whether it is one too many.
+func (c *Conn) tooFast() bool {
+	if c.cfg.FrameRate <= 0 {
+		return false
+	}
+	c.rates.frames++
+	return c.rates.frames > c.cfg.FrameRate
 }
 
 // checkFirst is the rules of RFC 6455 section 5 for the first two bytes of a frame, as one switch.
@@ -191,7 +202,7 @@ func (c *Conn) startData() (Event, outcome) {
 		c.phase = inDiscard
 		return Event{}, goOn
 	}
-	if c.frames++; c.cfg.MaxFragments > 0 && c.frames > c.cfg.MaxFragments {
+	if c.frames++; c.cfg.MaxFragments > 0 && int(c.frames) > c.cfg.MaxFragments {
 		return c.fail(StatusPolicyViolation, "message of more than "+strconv.Itoa(c.cfg.MaxFragments)+" fragments")
 	}
 	// A frame that would break the limit is refused by its header.
@@ -231,7 +242,7 @@ func (c *Conn) stepData() (Event, outcome) {
 	p := c.in[:n:n]
 	c.in = c.in[n:]
 	if c.frame.Masked {
-		c.pos = Mask(p, c.frame.Mask, c.pos)
+		c.pos = uint8(Mask(p, c.frame.Mask, int(c.pos))) //nolint:gosec // 0 to 3
 	}
 	if c.compressed() {
 		last := c.left == 0 && c.frame.Fin
@@ -303,15 +314,16 @@ func (c *Conn) stepControl() (Event, outcome) {
 	n := c.payload()
 	p := c.in[:n:n]
 	c.in = c.in[n:]
-	if c.left > 0 || len(c.ctl) > 0 { // in pieces
-		if c.ctl == nil {
-			c.ctl = make([]byte, 0, MaxControlPayload)
+	if k := c.control; c.left > 0 || k != nil && len(k.ctl) > 0 { // in pieces
+		if k == nil {
+			k = &control{ctl: make([]byte, 0, MaxControlPayload)}
+			c.control = k
 		}
-		c.ctl = append(c.ctl, p...)
+		k.ctl = append(k.ctl, p...)
 		if c.left > 0 {
 			return Event{}, needMore
 		}
-		p = c.ctl
+		p = k.ctl
 	}
 	if c.frame.Masked {
 		Mask(p, c.frame.Mask, 0)
@@ -320,7 +332,10 @@ func (c *Conn) stepControl() (Event, outcome) {
 	switch c.frame.Opcode {
 	case OpPing:
 		if !c.closeSent {
-			c.pong, c.pongDue = append(c.pong[:0], p...), true // only the latest is answered: 5.5.3
+			if c.control == nil {
+				c.control = new(control)
+			}
+			c.control.pong, c.pongDue = append(c.control.pong[:0], p...), true // only the latest is answered: 5.5.3
 		}
 		return Event{Kind: EventPing, Data: p}, gotEvent
 	case OpPong:
@@ -344,7 +359,7 @@ func (c *Conn) fail(code StatusCode, reason string) (Event, outcome) {
 
 func (c *Conn) end() {
 	c.phase, c.in = over, nil
-	c.ctl, c.pong = nil, nil
+	c.control, c.pongDue = nil, false
 	if c.inflate != nil {
 		c.inflate.drop()
 	}

@@ -156,7 +156,7 @@ func (c *Conn) queueClose(code StatusCode, reason string) {
 func (c *Conn) putPong() {
 	if c.pongDue {
 		c.pongDue = false
-		c.frameOut(Header{Fin: true, Opcode: OpPong}, c.pong)
+		c.frameOut(Header{Fin: true, Opcode: OpPong}, c.control.pong)
 	}
 }
 
@@ -164,7 +164,7 @@ func (c *Conn) putPong() {
 func (c *Conn) Queued() int {
 	n := len(c.out)
 	if c.pongDue {
-		n += 2 + len(c.pong)
+		n += 2 + len(c.control.pong)
 		if c.role == Client {
 			n += 4
 		}
