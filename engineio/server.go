@@ -129,6 +129,12 @@ func (s *Server) add(session *Session) {
 	s.sessions[session.id] = session
 }
 
+func (s *Server) isDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
+
 // remove takes a session out, when its Handler has been told.
 func (s *Server) remove(session *Session) {
 	s.mu.Lock()

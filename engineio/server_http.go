@@ -175,7 +175,9 @@ func (s *Session) addHeaders(h http.Header, r *http.Request, opened bool) error 
 }
 
 // hasHeaders reports whether addHeaders adds anything.
-func (s *settings) hasHeaders() bool { return s.Cookie != nil || s.InitialHeaders != nil || s.Headers != nil }
+func (s *settings) hasHeaders() bool {
+	return s.Cookie != nil || s.InitialHeaders != nil || s.Headers != nil
+}
 
 // refuse answers a request that is refused.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *eio.Refusal) {

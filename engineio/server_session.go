@@ -286,6 +286,9 @@ func (s *Session) open(k *socket) error {
 	}
 	s.ready, s.socket = true, k
 	s.flushUnlock()
+	if s.server.isDown() { // since the session was let in
+		s.end(ServerShutdown)
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 type socket struct {
 	session *Session
 	conn    *websocket.Conn
+	format  eio.Format
 }
 
 // probeLimit is the size in bytes that a message may have before the change of transport is complete.
@@ -26,16 +27,16 @@ const probeLimit = 16
 // arrival is a request that is about to become a WebSocket connection. The request's context holds it.
 type arrival struct {
 	session *Session
-	text    bool // b64 was given
+	text    bool // the client takes no binary messages
 	upgrade bool // else the session is new
-	taken   bool
+	taken   bool // the handshake was good: the session is in handleSocket's hands
 }
 
 type arrivalKey struct{}
 
 // openSocket opens a session on WebSocket.
 func (s *Server) openSocket(w http.ResponseWriter, r *http.Request, session *Session) *eio.Refusal {
-	a := &arrival{session: session}
+	a := &arrival{session: session, text: session.format.Text}
 	refusal := s.acceptSocket(w, r, a)
 	if !a.taken {
 		s.leave(session.handshake.Addr)
@@ -88,9 +89,9 @@ func (s *Server) handleSocket(ctx context.Context, c *websocket.Conn) error {
 		return errGone
 	}
 	a.taken = true
-	k := &socket{session: a.session, conn: c}
+	k := &socket{session: a.session, conn: c, format: eio.Format{Revision: a.session.format.Revision, Text: a.text}}
 	if a.upgrade {
-		if !a.session.startProbe(k, a.text) {
+		if !a.session.startProbe(k) {
 			return errGone
 		}
 		c.SetReadLimit(probeLimit)
@@ -106,12 +107,9 @@ func (s *Server) handleSocket(ctx context.Context, c *websocket.Conn) error {
 func (k *socket) Open(context.Context, *websocket.Conn) error {
 	s := k.session
 	s.mu.Lock()
-	probe := s.ready
+	probe := s.probe == k
 	s.mu.Unlock()
-	if probe {
-		return nil
-	}
-	if s.open(k) != nil {
+	if !probe && s.open(k) != nil {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation}
 	}
 	return nil
@@ -165,13 +163,13 @@ func reasonOf(err error) Reason {
 }
 
 // startProbe has k be the connection that the session may change to. It reports false if that cannot be.
-func (s *Session) startProbe(k *socket, text bool) bool {
+func (s *Session) startProbe(k *socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.socket != nil || s.probe != nil || !s.m.StartProbe(time.Now()) {
 		return false
 	}
-	s.probe, k.text = k, text
+	s.probe = k
 	s.arm()
 	return true
 }
@@ -184,7 +182,6 @@ func (s *Session) receiveProbeUnlock(k *socket, p eio.Packet) error {
 		return k.write(eio.Probe(eio.TypePong))
 	case eio.EventUpgrade:
 		s.socket, s.probe = k, nil
-		s.format.Text = k.text
 		k.conn.SetReadLimit(int64(s.maxPayload))
 		if s.poll != nil { // the client should have ended it
 			s.poll.answer <- []eio.Packet{{Type: eio.TypeNoop}}
@@ -215,7 +212,7 @@ var frames = sync.Pool{New: func() any { return new([]byte) }}
 
 // write writes a packet as a message. Of a CLOSE packet there is none: the connection is closed instead.
 func (k *socket) write(p eio.Packet) error {
-	f := k.session.format
+	f := k.format
 	if p.Type == eio.TypeClose {
 		return nil
 	}
@@ -251,7 +248,7 @@ func (k *socket) writePrepared(p *Prepared) error {
 	if p.plain && k.session.server.set.Deflate != nil {
 		return k.writeAll(p.packets)
 	}
-	for _, m := range p.framed(k.session.format) {
+	for _, m := range p.framed(k.format) {
 		if err := k.conn.WritePrepared(k.conn.Context(), m); err != nil {
 			return err
 		}

@@ -196,7 +196,7 @@ func (q *queue) fenceLocked() {
 		c.mu.Unlock()
 		return
 	}
-	number := c.queuePing().number
+	number := uint64(c.queuePing().number)
 	c.kickUnlock()
 	for i := q.sent - 1; i >= 0 && q.list[i].fence == 0; i-- {
 		q.list[i].fence = number

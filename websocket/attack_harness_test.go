@@ -406,7 +406,7 @@ var pushServers sync.Map
 
 // waitServed serves c with h, if its server is one of these, and waits for the end.
 func waitServed(ctx context.Context, c *Conn, h Handler) bool {
-	if _, ok := pushServers.Load(c.server); !ok {
+	if _, ok := pushServers.Load(c.set.server); !ok {
 		return false
 	}
 	c.Serve(h)

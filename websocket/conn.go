@@ -53,15 +53,14 @@ type Conn struct {
 	in      *inbound
 
 	// mu is held for moments, never while waiting for the peer. It guards all below.
-	mu     sync.Mutex
-	m      ws.Conn
-	out    outbound
-	ping   pinger
-	push   *pushing             // nil: Serve was not called
-	turn   atomic.Pointer[turn] // what gathers writes while the Handler has more to do; nil: nothing does
-	err    *CloseError          // how the connection ended; nil: it has not
-	server *Server              // whose it is in push mode
-	rare   *rare                // nil: nothing of it was needed
+	mu   sync.Mutex
+	m    ws.Conn
+	out  outbound
+	ping pinger
+	push *pushing             // nil: Serve was not called
+	turn atomic.Pointer[turn] // what gathers writes while the Handler has more to do; nil: nothing does
+	err  *CloseError          // how the connection ended; nil: it has not
+	rare *rare                // nil: nothing of it was needed
 }
 
 // flags are kept close together: a hundred thousand idle connections are to fit in little memory.
@@ -104,6 +103,8 @@ func (c *Conn) need() *rare {
 type pulling struct {
 	turn chan struct{} // of one
 	wake wakeOnDone    // ends a Read whose context ended
+
+	timer *time.Timer // of pings; nil: keepalive is off. Guarded by Conn.mu
 }
 
 // newConn returns the connection over nc after the opening handshake. early holds what the peer sent behind it.

@@ -120,6 +120,7 @@ type settings struct {
 	machine ws.Config
 	hooks   hooks
 	deflate *ws.DeflateOptions
+	server  *Server // whose connections these are; nil: nobody's
 }
 
 // hooks are called by whoever reads.

@@ -13,10 +13,9 @@ import (
 
 // pinger is what pings need. It is guarded by Conn.mu.
 type pinger struct {
-	timer   *time.Timer // nil: keepalive is off, or a loop has it
-	sent    uint64      // the number of the last ping, which is its payload
-	at      int64       // when it was sent, in nanoseconds since epoch
+	at      int64 // when the last ping was sent, in nanoseconds since epoch
 	latency time.Duration
+	sent    uint32 // its number, which is its payload
 	heard   uint32 // how often something came
 	before  uint32 // heard when the keepalive ping was sent
 	due     bool   // timer runs for the answer, not for the next ping
@@ -27,7 +26,7 @@ var epoch = time.Now()
 
 // pinged is a ping on its way.
 type pinged struct {
-	number uint64
+	number uint32
 	at     int64
 	answer chan time.Duration // with room for one; nil: nobody waits
 }
@@ -37,25 +36,25 @@ func (c *Conn) startPings() *Conn {
 	if c.set.PingInterval > 0 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.ping.timer = time.AfterFunc(c.set.PingInterval, c.keepAlive)
+		c.pull.Load().timer = time.AfterFunc(c.set.PingInterval, c.keepAlive)
 	}
 	return c
 }
 
 // setTimer has keepAlive run after d. c.mu is held, and keepalive on.
 func (c *Conn) setTimer(d time.Duration) {
-	if c.ping.timer != nil {
-		c.ping.timer.Reset(d)
+	if p := c.pull.Load(); p != nil {
+		p.timer.Reset(d)
 	} else {
 		c.push.sock.SetTimer(d)
 	}
 }
 
 func (c *Conn) stopTimer() {
-	if c.ping.timer != nil {
-		c.ping.timer.Stop()
-	} else if c.push != nil && c.push.looped {
+	if p := c.pull.Load(); p == nil {
 		c.push.sock.StopTimer()
+	} else if p.timer != nil {
+		p.timer.Stop()
 	}
 }
 
@@ -95,7 +94,7 @@ func (c *Conn) keepAlive() {
 func (c *Conn) queuePing() pinged {
 	c.ping.sent++
 	var payload [8]byte
-	binary.BigEndian.PutUint64(payload[:], c.ping.sent)
+	binary.BigEndian.PutUint64(payload[:], uint64(c.ping.sent))
 	c.lend(ws.MaxHeaderSize + ws.MaxControlPayload)
 	_ = c.m.Send(ws.OpPing, true, payload[:]) // cannot err: no close frame was sent
 	c.ping.at = int64(time.Since(epoch))
@@ -107,11 +106,11 @@ func (c *Conn) queuePing() pinged {
 // c.mu is held.
 func (c *Conn) handlePong(payload []byte) (rtt time.Duration) {
 	p, number := &c.ping, pongNumber(payload)
-	if number == 0 || number > p.sent {
+	if number == 0 || number > uint64(p.sent) {
 		return 0 // unsolicited
 	}
 	now := int64(time.Since(epoch))
-	if p.sent == number {
+	if uint64(p.sent) == number {
 		rtt = time.Duration(now - p.at)
 		p.latency = rtt
 	}
@@ -119,7 +118,7 @@ func (c *Conn) handlePong(payload []byte) (rtt time.Duration) {
 		return rtt
 	}
 	c.rare.waiting = slices.DeleteFunc(c.rare.waiting, func(w *pinged) bool {
-		if w.number > number {
+		if uint64(w.number) > number {
 			return false
 		}
 		rtt = time.Duration(now - w.at)

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/duplex-go/duplex/internal/eventloop"
 )
@@ -94,10 +95,9 @@ func (p *pushing) moveToLoop() bool {
 		_ = p.sock.Close()
 	}
 	c.in = nil
-	c.pull.Store(nil)
-	if c.ping.timer != nil {
-		c.ping.timer.Stop()
-		c.ping.timer = nil
+	pull := c.pull.Swap(nil)
+	if pull.timer != nil {
+		pull.timer.Stop()
 		if c.err == nil {
 			p.sock.SetTimer(c.set.PingInterval)
 		}
@@ -133,6 +133,9 @@ func (p *pushing) Run(ev eventloop.Events) (more bool) {
 	}
 	return more
 }
+
+// Patience implements eventloop.Runner.
+func (p *pushing) Patience() time.Time { return p.c.patience() }
 
 // read handles the messages that are there.
 func (p *pushing) read(ev eventloop.Events) (more bool) {
@@ -255,8 +258,8 @@ func (p *pushing) close() {
 
 // part is called when one of the two things has happened after which nothing is left of the connection.
 func (p *pushing) part() {
-	if p.parts.Add(1) == 2 && p.c.server != nil {
-		p.c.server.gone(p.c)
+	if s := p.c.set.server; p.parts.Add(1) == 2 && s != nil {
+		s.gone(p.c)
 	}
 }
 

@@ -56,9 +56,15 @@ func (s *Server) Len() int {
 	return len(s.conns)
 }
 
+func (s *Server) begin() {
+	if s.settings, s.bad = newAcceptSettings(s.Options); s.bad == nil {
+		s.settings.set.server = s
+	}
+}
+
 // ServeHTTP accepts a connection and returns when its handler has and the connection is closed, or served by a Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.once.Do(func() { s.settings, s.bad = newAcceptSettings(s.Options) })
+	s.once.Do(s.begin)
 	if s.bad != nil {
 		http.Error(w, "websocket: the server's options are wrong", http.StatusInternalServerError)
 		s.logger().Error("websocket: wrong options", "error", s.bad)
@@ -97,7 +103,11 @@ func (s *Server) handle(c *Conn, r *http.Request) {
 	defer stop()
 	defer func() {
 		c.mu.Lock()
-		c.rare.request = nil
+		if r := c.rare; r.ctx == nil && r.taps == [2]*ws.Tap{} && c.err == nil && r.gone == nil && r.room == nil && r.stream == nil && r.waiting == nil && r.subprotocol == "" {
+			c.rare = nil
+		} else {
+			r.request = nil
+		}
 		c.mu.Unlock()
 		if !c.flags.served.Load() {
 			_ = c.CloseNow() // if Handle ended its goroutine; else it is closed by now
@@ -205,7 +215,6 @@ func (s *Server) add(c *Conn, ip netip.Addr) bool {
 	if s.MaxConnsPerIP > 0 {
 		s.ips[c] = ip
 	}
-	c.server = s
 	return !s.down
 }
 

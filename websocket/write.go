@@ -365,13 +365,10 @@ func (c *Conn) waitWrite(ctx context.Context, a, b []byte) (restA, restB []byte,
 // blockingWrite writes at most maxChunk bytes of p in the time that the connection gives them.
 func (c *Conn) blockingWrite(ctx context.Context, p []byte) (int, error) {
 	p = p[:min(len(p), maxChunk)]
-	by := time.Now().Add(c.set.WriteTimeout)
-	c.mu.Lock()
-	if c.err != nil && c.rare.closeBy.Before(by) {
-		by = c.rare.closeBy
+	if c.pull.Load() == nil && (c.owns(ctx) || ctx.Done() == nil) {
+		return c.nc.Write(p) // on a loop the socket asks for patience if it must wait, and sets no timer if not
 	}
-	c.mu.Unlock()
-	_ = c.nc.SetWriteDeadline(by)
+	_ = c.nc.SetWriteDeadline(c.patience())
 	if ctx.Err() != nil && !c.owns(ctx) { // looked at after the deadline was set, which its end would have moved
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -380,6 +377,17 @@ func (c *Conn) blockingWrite(ctx context.Context, p []byte) (int, error) {
 		_ = c.nc.SetWriteDeadline(time.Time{}) // TryWrite would heed it
 	}
 	return n, err
+}
+
+// patience returns until when a write that begins now may take.
+func (c *Conn) patience() time.Time {
+	by := time.Now().Add(c.set.WriteTimeout)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil && c.rare.closeBy.Before(by) {
+		by = c.rare.closeBy
+	}
+	return by
 }
 
 // writeOut is the writer as a goroutine: it writes p and what is queued meanwhile, until nothing waits.

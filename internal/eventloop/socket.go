@@ -32,6 +32,8 @@ const (
 // returns true to be called again, after the others that are ready.
 type Runner interface {
 	Run(ev Events) (more bool)
+	// Patience returns until when a Write may wait for which SetWriteDeadline has set nothing.
+	Patience() time.Time
 }
 
 // ErrWouldBlock is returned by Read when there is nothing to read now. crypto/tls gives it back as it is, and can go on later: it is temporary.
@@ -199,19 +201,21 @@ func (s *Socket) TryWrite(a, b []byte) (int, error) {
 	return total, nil
 }
 
-// Write writes all of p, and waits for room.
+// Write writes all of p, and waits for room: until the write deadline or, if there is none, as long as the Runner has patience.
 func (s *Socket) Write(p []byte) (int, error) {
-	total := 0
+	total, err := s.TryWrite(p, nil)
+	if err != nil || total == len(p) {
+		return total, err
+	}
+	w := s.waiting()
+	if w.out.deadline().IsZero() {
+		_ = w.out.setDeadline(s, s.runner.Patience())
+		defer func() { _ = w.out.setDeadline(s, time.Time{}) }()
+	}
 	for {
 		n, err := s.TryWrite(p[total:], nil)
-		total += n
-		if err != nil || total == len(p) {
+		if total += n; err != nil || total == len(p) {
 			return total, err
-		}
-		w := s.waiting()
-		if n, err := s.TryWrite(p[total:], nil); n > 0 || err != nil { // what happened before w was there woke nobody
-			total += n
-			continue
 		}
 		if err := w.out.wait(s); err != nil {
 			return total, err
@@ -280,12 +284,15 @@ func (d *side) wake() {
 	}
 }
 
+func (d *side) deadline() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.by
+}
+
 // wait waits until something has happened.
 func (d *side) wait(s *Socket) error {
-	d.mu.Lock()
-	by := d.by
-	d.mu.Unlock()
-	if !by.IsZero() && !time.Now().Before(by) {
+	if by := d.deadline(); !by.IsZero() && !time.Now().Before(by) {
 		return os.ErrDeadlineExceeded
 	}
 	<-d.ready

@@ -9,7 +9,7 @@ import (
 
 const (
 	tick   = 10 * time.Millisecond
-	levels = 5 // of 64 slots each: 64 ticks, 64*64, ...: the last one covers four months
+	levels = 6 // of 64 slots each: 64 ticks, 64*64, ...: the last one covers 21 years
 )
 
 // wheel holds sockets by the tick at which their timers end. A socket hangs on the level on which its tick differs from the current one:

@@ -90,8 +90,7 @@ type Conn struct {
 	// What came.
 	in     []byte // fed and not consumed yet
 	left   int64  // bytes of the frame's payload still to come
-	limit  int64  // what SetReadLimit set, for the frames to come
-	max    int64  // bytes that the message may have as far as this frame goes
+	limit  int64  // bytes that a message may have
 	size   int64  // bytes of it so far, inflated
 	frame  Header
 	head   [MaxHeaderSize]byte
@@ -119,6 +118,16 @@ type Conn struct {
 type control struct {
 	ctl  []byte // payload of one that came in pieces
 	pong []byte // the payload of the pong that is due
+
+	limit int64 // what SetReadLimit set, for the frames to come; 0: nothing
+}
+
+// needControl returns c.control, made on first use.
+func (c *Conn) needControl() *control {
+	if c.control == nil {
+		c.control = new(control)
+	}
+	return c.control
 }
 
 // rates counts what the peer did in the current second.
@@ -159,7 +168,13 @@ func (c *Conn) SetReadLimit(n int64) {
 	if n <= 0 {
 		n = math.MaxInt64
 	}
-	c.limit = n
+	if c.phase != inHead {
+		c.needControl().limit = n
+		return
+	}
+	if c.limit = n; c.control != nil {
+		c.control.limit = 0
+	}
 }
 
 // Advance tells c the time, for the limits per second. A driver calls it before Feed; where Config sets no

@@ -42,7 +42,7 @@ func (c *Conn) nextWhole() (ev Event) {
 	}
 	switch {
 	case b[0] != 0x81 && b[0] != 0x82, masked == (c.role == Client), n > 125, len(b) < head+n,
-		c.nhead != 0, c.opcode != OpContinuation, c.closeSent, int64(n) > c.limit, c.cfg.FrameRate > 0:
+		c.nhead != 0, c.opcode != OpContinuation, c.closeSent, int64(n) > c.limit, c.control != nil && c.control.limit != 0, c.cfg.FrameRate > 0:
 		return ev
 	}
 	p := b[head : head+n : head+n]
@@ -206,8 +206,10 @@ func (c *Conn) startData() (Event, outcome) {
 		return c.fail(StatusPolicyViolation, "message of more than "+strconv.Itoa(c.cfg.MaxFragments)+" fragments")
 	}
 	// A frame that would break the limit is refused by its header.
-	c.max = c.limit
-	room := c.max - c.size
+	if k := c.control; k != nil && k.limit != 0 {
+		c.limit, k.limit = k.limit, 0
+	}
+	room := c.limit - c.size
 	if c.compressed() && room >= 0 {
 		room = c.maxDeflated() - c.inflate.taken
 		c.inflate.taken += c.left
@@ -222,7 +224,7 @@ func (c *Conn) startData() (Event, outcome) {
 // maxDeflated returns how many compressed bytes the message may have so far. They are held to the limit too, with room for
 // what stored blocks and flushes add, so that blocks that hold nothing do not go on for ever.
 func (c *Conn) maxDeflated() int64 {
-	n := c.max
+	n := c.limit
 	if more := n/8 + 16*int64(c.frames) + 1024; more <= math.MaxInt64-n {
 		n += more
 	}
@@ -230,7 +232,7 @@ func (c *Conn) maxDeflated() int64 {
 }
 
 func (c *Conn) tooBig() (Event, outcome) {
-	return c.fail(StatusMessageTooBig, "message exceeds the limit of "+strconv.FormatInt(c.max, 10)+" bytes")
+	return c.fail(StatusMessageTooBig, "message exceeds the limit of "+strconv.FormatInt(c.limit, 10)+" bytes")
 }
 
 // stepData takes payload of a data frame.
@@ -259,7 +261,7 @@ func (c *Conn) stepData() (Event, outcome) {
 // stepInflate takes payload that the inflater has not put out yet.
 func (c *Conn) stepInflate() (Event, outcome) {
 	p, more, err := c.inflate.next()
-	size, rate := c.max-c.size, int64(math.MaxInt64)
+	size, rate := c.limit-c.size, int64(math.MaxInt64)
 	if c.cfg.InflateRate > 0 {
 		rate = c.cfg.InflateRate - c.rates.inflated
 	}
@@ -315,9 +317,8 @@ func (c *Conn) stepControl() (Event, outcome) {
 	p := c.in[:n:n]
 	c.in = c.in[n:]
 	if k := c.control; c.left > 0 || k != nil && len(k.ctl) > 0 { // in pieces
-		if k == nil {
-			k = &control{ctl: make([]byte, 0, MaxControlPayload)}
-			c.control = k
+		if k = c.needControl(); k.ctl == nil {
+			k.ctl = make([]byte, 0, MaxControlPayload)
 		}
 		k.ctl = append(k.ctl, p...)
 		if c.left > 0 {
@@ -332,10 +333,8 @@ func (c *Conn) stepControl() (Event, outcome) {
 	switch c.frame.Opcode {
 	case OpPing:
 		if !c.closeSent {
-			if c.control == nil {
-				c.control = new(control)
-			}
-			c.control.pong, c.pongDue = append(c.control.pong[:0], p...), true // only the latest is answered: 5.5.3
+			k := c.needControl()
+			k.pong, c.pongDue = append(k.pong[:0], p...), true // only the latest is answered: 5.5.3
 		}
 		return Event{Kind: EventPing, Data: p}, gotEvent
 	case OpPong:

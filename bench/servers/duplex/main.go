@@ -43,18 +43,18 @@ func main() {
 	mode := flag.String("mode", "push", "pull, push or loop")
 	flag.Parse()
 	opts := &websocket.AcceptOptions{Options: websocket.Options{ReadLimit: 4 << 20, WriteQueue: 4 << 20, OnLoop: *mode == "loop"}}
-	handle := func(h websocket.Handler) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			c, err := websocket.Accept(w, r, opts)
-			if err != nil {
-				return
-			}
-			if *mode == "pull" {
-				go pull(c, h) // and net/http's goroutine and buffers go
-				return
-			}
-			c.Serve(h)
+	handle := func(h websocket.Handler) http.Handler {
+		if *mode != "pull" {
+			return &websocket.Server{Options: opts, Handle: func(_ context.Context, c *websocket.Conn) error {
+				c.Serve(h)
+				return nil
+			}}
 		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c, err := websocket.Accept(w, r, opts); err == nil {
+				go pull(c, h) // and net/http's goroutine and buffers go
+			}
+		})
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(websocket.MessageFunc(echo)))
