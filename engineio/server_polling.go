@@ -38,9 +38,10 @@ func (s *Session) openPolling(w http.ResponseWriter, r *http.Request, q eio.Quer
 		return refusal
 	}
 	s.server.add(s)
-	if err := s.open(nil); err != nil {
+	if err := s.open(); err != nil {
 		return &eio.Refusal{Code: eio.Forbidden, Detail: err.Error()}
 	}
+	s.start()
 	return s.await(w, r, q)
 }
 

@@ -147,7 +147,7 @@ func (s *Session) SendPrepared(p *Prepared) error {
 
 // startDirect makes the caller the one who writes to the socket, and returns it, if nothing waits. s.mu is held.
 func (s *Session) startDirect() *socket {
-	if s.socket == nil || s.writing || !s.m.Open() || s.m.Queued() > 0 {
+	if s.socket == nil || !s.ready || s.writing || !s.m.Open() || s.m.Queued() > 0 {
 		return nil
 	}
 	s.writing = true
@@ -269,27 +269,26 @@ func (s *Session) receive(p eio.Packet, err error) {
 	}
 }
 
-// open calls the Handler's Open, and lets packets go out, by the socket if there is one.
-func (s *Session) open(k *socket) error {
+// open calls the Handler's Open. An error means that the session has ended.
+func (s *Session) open() error {
 	s.turn.Lock()
 	defer s.release()
 	err := errPanic
 	s.call(func() { err = s.server.handler.Open(s) })
-	s.mu.Lock()
-	switch {
-	case s.reason != "":
-		s.mu.Unlock()
-		return ErrClosed
-	case err != nil:
-		s.endUnlock(ForcedClose)
-		return err
+	if err != nil {
+		s.end(ForcedClose)
 	}
-	s.ready, s.socket = true, k
+	return err
+}
+
+// start lets packets go out.
+func (s *Session) start() {
+	s.mu.Lock()
+	s.ready = true
 	s.flushUnlock()
 	if s.server.isDown() { // since the session was let in
 		s.end(ServerShutdown)
 	}
-	return nil
 }
 
 var errPanic = errors.New("engineio: panic in a handler")

@@ -79,8 +79,11 @@ func (s *Server) acceptSocket(w http.ResponseWriter, r *http.Request, a *arrival
 	return nil
 }
 
-// errGone closes a connection for which there is no session any more.
-var errGone = &websocket.CloseError{Code: websocket.StatusNoStatusReceived}
+// What a connection is closed with for which there is no session any more, or none at all.
+var (
+	errGone    = &websocket.CloseError{Code: websocket.StatusNoStatusReceived}
+	errRefused = &websocket.CloseError{Code: websocket.StatusPolicyViolation}
+)
 
 // handleSocket is called with each new connection.
 func (s *Server) handleSocket(ctx context.Context, c *websocket.Conn) error {
@@ -89,31 +92,44 @@ func (s *Server) handleSocket(ctx context.Context, c *websocket.Conn) error {
 		return errGone
 	}
 	a.taken = true
-	k := &socket{session: a.session, conn: c, format: eio.Format{Revision: a.session.format.Revision, Text: a.text}}
+	session := a.session
+	k := &socket{session: session, conn: c, format: eio.Format{Revision: session.format.Revision, Text: a.text}}
 	if a.upgrade {
-		if !a.session.startProbe(k) {
+		if !session.startProbe(k) {
 			return errGone
 		}
 		c.SetReadLimit(probeLimit)
-	} else {
-		s.add(a.session)
+		s.countSocket(1)
+		c.Serve(k)
+		return nil
+	}
+	s.add(session)
+	if session.open() != nil {
+		return errRefused
+	}
+	if !session.attach(k) {
+		return errGone
 	}
 	s.countSocket(1)
 	c.Serve(k)
+	session.start()
 	return nil
 }
 
-// Open implements websocket.Handler.
-func (k *socket) Open(context.Context, *websocket.Conn) error {
-	s := k.session
+// attach makes k the session's transport. It reports false if the session has ended.
+func (s *Session) attach(k *socket) bool {
 	s.mu.Lock()
-	probe := s.probe == k
-	s.mu.Unlock()
-	if !probe && s.open(k) != nil {
-		return &websocket.CloseError{Code: websocket.StatusPolicyViolation}
+	defer s.mu.Unlock()
+	if s.reason != "" {
+		return false
 	}
-	return nil
+	s.socket = k
+	k.conn.SetReadLimit(int64(s.maxPayload))
+	return true
 }
+
+// Open implements websocket.Handler.
+func (k *socket) Open(context.Context, *websocket.Conn) error { return nil }
 
 // Message implements websocket.Handler.
 func (k *socket) Message(_ context.Context, _ *websocket.Conn, m websocket.Message) error {

@@ -244,7 +244,7 @@ func (c *Conn) setEnded(e *CloseError) {
 	}
 	c.wakeWaiting()
 	if c.rare.ctx != nil {
-		c.rare.ctx.cancel()
+		c.rare.ctx.cancel(e)
 	}
 	if c.push != nil {
 		c.push.wake()

@@ -11,13 +11,14 @@ import (
 // connContext is a Conn as a context.
 type connContext Conn
 
-// Context returns a context that ends when the connection does. It costs nothing until somebody waits for it.
+// Context returns a context that ends when the connection does; context.Cause then gives the *CloseError. It costs nothing until
+// somebody waits for it.
 func (c *Conn) Context() context.Context { return (*connContext)(c) }
 
 // endContext is what somebody waits for.
 type endContext struct {
 	context.Context //nolint:containedctx // it is one
-	cancel          context.CancelFunc
+	cancel          context.CancelCauseFunc
 }
 
 // Deadline returns none.
@@ -34,10 +35,10 @@ func (x *connContext) Done() <-chan struct{} {
 		if r.request != nil {
 			parent = context.WithoutCancel(r.request.Context())
 		}
-		ctx, cancel := context.WithCancel(parent)
+		ctx, cancel := context.WithCancelCause(parent)
 		r.ctx = &endContext{ctx, cancel}
 		if c.err != nil {
-			cancel()
+			cancel(c.err)
 		}
 	}
 	return r.ctx.Done()

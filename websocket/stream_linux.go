@@ -74,6 +74,8 @@ func (s *socket) recv(fd uintptr) bool {
 	switch errno {
 	case syscall.EAGAIN:
 		return false
+	case syscall.EINTR:
+		return s.recv(fd)
 	case 0:
 		s.in.err = io.EOF
 	default:
@@ -112,6 +114,9 @@ func (s *socket) send(fd uintptr) bool {
 	o := &s.out
 	for len(o.a)+len(o.b) > 0 {
 		n, errno := eventloop.Send(fd, o.a, o.b)
+		if errno == syscall.EINTR {
+			continue
+		}
 		if errno == syscall.EAGAIN {
 			return true
 		}

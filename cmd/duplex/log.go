@@ -106,14 +106,20 @@ type handler = func(ctx context.Context, c *websocket.Conn) error
 
 // logged is handle with an event when a connection opens and one when it ends.
 func (s *site) logged(path string, handle handler) handler {
-	return func(ctx context.Context, c *websocket.Conn) (err error) {
+	return func(ctx context.Context, c *websocket.Conn) error {
 		log := s.log.With("path", path, "from", s.client(websocket.Request(ctx)))
 		log.Info("websocket opened", "subprotocol", c.Subprotocol())
 		opened := time.Now()
-		defer func() {
+		closed := func(err error) {
 			log.Info("websocket closed", append(ending(err), "after", time.Since(opened).Round(time.Millisecond))...)
-		}()
-		return handle(ctx, c)
+		}
+		err := handle(ctx, c)
+		if err != nil {
+			closed(err)
+		} else { // it is served
+			context.AfterFunc(ctx, func() { closed(context.Cause(ctx)) })
+		}
+		return err
 	}
 }
 
@@ -129,7 +135,7 @@ func (s *site) client(r *http.Request) string {
 func ending(err error) []any {
 	var closed *websocket.CloseError
 	switch {
-	case err == nil:
+	case errors.As(err, &closed) && closed.Err == nil && !closed.Local && endedWell(closed):
 		return []any{"how", "usual"}
 	case errors.As(err, &closed):
 		return []any{"how", closed}

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/duplex-go/duplex/proto/ws"
+	"github.com/duplex-go/duplex/websocket"
 )
 
 // The limits on a client that has not said yet what it wants, and on the way out.
@@ -166,7 +167,7 @@ func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 func wrapListener(ln net.Listener, tlsConfig *tls.Config, log *slog.Logger) net.Listener {
 	ln = newSpareListener(ln, log)
 	if tlsConfig != nil {
-		ln = tls.NewListener(ln, tlsConfig)
+		ln = tls.NewListener(websocket.NewListener(ln), tlsConfig)
 	}
 	return ln
 }

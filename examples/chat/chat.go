@@ -38,23 +38,35 @@ func Options(base websocket.AcceptOptions) *websocket.AcceptOptions {
 	return &base
 }
 
-// Handle makes the connection a visitor until it leaves. The connection must have been accepted with [Options].
+// Handle makes the connection a visitor. The connection must have been accepted with [Options].
 func (r *Room) Handle(ctx context.Context, c *websocket.Conn) error {
 	c.SetReadLimit(readLimit)
 	v, after := r.admit(c, websocket.Request(ctx).URL.Query())
 	if !r.join(v, after) {
 		return &websocket.CloseError{Code: websocket.StatusTryAgainLater, Reason: "the room is full"}
 	}
-	defer r.leave(v)
-	for msg, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
-		r.Messages.Add(1)
-		r.handle(v, msg, time.Now())
-	}
+	c.Serve(&stay{r, v})
 	return nil
 }
+
+// stay is a visitor in the room, as the Handler of its connection.
+type stay struct {
+	r *Room
+	v *visitor
+}
+
+// Open does nothing: the visitor is in.
+func (*stay) Open(context.Context, *websocket.Conn) error { return nil }
+
+// Message does what the message asks.
+func (h *stay) Message(_ context.Context, _ *websocket.Conn, msg websocket.Message) error {
+	h.r.Messages.Add(1)
+	h.r.handle(h.v, msg, time.Now())
+	return nil
+}
+
+// Closed ends the stay.
+func (h *stay) Closed(*websocket.Conn, *websocket.CloseError) { h.r.leave(h.v) }
 
 // admit works out who comes: somebody new, or one who proves its former id. After is the last message that it has of
 // this room, 0 if none.

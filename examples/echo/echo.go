@@ -1,7 +1,8 @@
-// Package echo answers what it is sent: the smallest handlers that a reader can start from.
+// Package echo answers what it is sent: the smallest handlers that a reader can start from. They are in push mode: an idle
+// connection costs no goroutine.
 //
 // Both types count the messages that they received, for pages that show it. A program that does not
-// show it needs the loop alone.
+// show it needs Message alone, as a websocket.MessageFunc.
 package echo
 
 // This file holds Echo, which sends each message back, and Said, which answers in words.
@@ -19,19 +20,23 @@ type Echo struct {
 	Messages atomic.Int64 // received since the start, over all connections
 }
 
-// Handle echoes until the peer leaves, and returns nil if it left with a usual close code.
-func (e *Echo) Handle(ctx context.Context, c *websocket.Conn) error {
-	for msg, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
-		e.Messages.Add(1)
-		if err := c.Write(ctx, msg.Type, msg.Data); err != nil {
-			return err
-		}
-	}
+// Handle is for a websocket.Server: it serves the connection with e.
+func (e *Echo) Handle(_ context.Context, c *websocket.Conn) error {
+	c.Serve(e)
 	return nil
 }
+
+// Open does nothing.
+func (e *Echo) Open(context.Context, *websocket.Conn) error { return nil }
+
+// Message sends the message back.
+func (e *Echo) Message(ctx context.Context, c *websocket.Conn, msg websocket.Message) error {
+	e.Messages.Add(1)
+	return c.Write(ctx, msg.Type, msg.Data)
+}
+
+// Closed does nothing.
+func (e *Echo) Closed(*websocket.Conn, *websocket.CloseError) {}
 
 // Said greets each visitor, then repeats each text message in a sentence. The zero value is ready. One
 // Said may serve any number of connections at once.
@@ -39,23 +44,25 @@ type Said struct {
 	Messages atomic.Int64 // received since the start, over all connections
 }
 
-// Handle sends "You are connected", then "You said " and the text for each text message, until the peer
-// leaves. A binary message cannot be said; the answer is a text that tells so.
-func (s *Said) Handle(ctx context.Context, c *websocket.Conn) error {
-	if err := c.Write(ctx, websocket.Text, []byte("You are connected")); err != nil {
-		return err
-	}
-	for msg, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
-		s.Messages.Add(1)
-		if err := c.Write(ctx, websocket.Text, answer(msg)); err != nil {
-			return err
-		}
-	}
+// Handle is for a websocket.Server: it serves the connection with s.
+func (s *Said) Handle(_ context.Context, c *websocket.Conn) error {
+	c.Serve(s)
 	return nil
 }
+
+// Open sends "You are connected".
+func (s *Said) Open(ctx context.Context, c *websocket.Conn) error {
+	return c.Write(ctx, websocket.Text, []byte("You are connected"))
+}
+
+// Message sends "You said " and the text, for a text message. A binary message cannot be said; the answer is a text that tells so.
+func (s *Said) Message(ctx context.Context, c *websocket.Conn, msg websocket.Message) error {
+	s.Messages.Add(1)
+	return c.Write(ctx, websocket.Text, answer(msg))
+}
+
+// Closed does nothing.
+func (s *Said) Closed(*websocket.Conn, *websocket.CloseError) {}
 
 // answer gives what Said says to one message.
 func answer(msg websocket.Message) []byte {

@@ -111,22 +111,17 @@ type Server struct {
 	Messages atomic.Int64 // received since the start, over all connections
 }
 
-// Handle plays until the peer leaves.
+// Handle begins a game, with the seed that the request asks for.
 func (s *Server) Handle(ctx context.Context, c *websocket.Conn) error {
 	seed, err := Seed(websocket.Request(ctx).URL.Query())
 	if err != nil {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
 	}
 	game := New(seed)
-	for msg, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
+	c.Serve(websocket.MessageFunc(func(ctx context.Context, c *websocket.Conn, msg websocket.Message) error {
 		s.Messages.Add(1)
-		if err := reply(ctx, c, game, msg); err != nil {
-			return err
-		}
-	}
+		return reply(ctx, c, game, msg)
+	}))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,51 +44,55 @@ type Hello struct {
 	Messages atomic.Int64 // sent since the start, over all connections
 }
 
-// Handle sends the greeting at once and then at the interval that the request asks for, until the peer leaves.
+// Handle greets at once and then at the interval that the request asks for, until the peer leaves. Between greetings a timer waits, and
+// no goroutine.
 func (h *Hello) Handle(ctx context.Context, c *websocket.Conn) error {
 	every, err := Every(websocket.Request(ctx).URL.Query())
 	if err != nil {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
 	}
-	ctx, stop := context.WithCancel(ctx)
-	greeted := make(chan error, 1)
-	go func() { greeted <- h.greet(ctx, c, every) }()
-
-	readErr := drain(ctx, c)
-	stop()
-	if err := <-greeted; err != nil {
-		return err
-	}
-	return readErr
-}
-
-// drain reads until the peer leaves, and throws away what it says. Somebody must read: pings are answered and a
-// close is seen only while a Read is under way.
-func drain(ctx context.Context, c *websocket.Conn) error {
-	for _, err := range c.Messages(ctx) {
-		if err != nil {
-			return err
-		}
-	}
+	c.Serve(&visit{h: h, every: every})
 	return nil
 }
 
-// greet writes until ctx ends. A write that fails has ended the connection, so that drain returns too.
-func (h *Hello) greet(ctx context.Context, c *websocket.Conn, every time.Duration) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if err := c.Write(ctx, websocket.Text, greeting); err != nil {
-			if ctx.Err() != nil {
-				return nil // the peer left while we wrote: drain knows how
-			}
-			return err
-		}
-		h.Messages.Add(1)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+// visit is a visitor, as the Handler of its connection.
+type visit struct {
+	h     *Hello
+	every time.Duration
+
+	mu    sync.Mutex
+	timer *time.Timer
+	over  bool
+}
+
+// Open greets for the first time.
+func (v *visit) Open(_ context.Context, c *websocket.Conn) error {
+	v.greet(c)
+	return nil
+}
+
+// Message throws away what the visitor says.
+func (v *visit) Message(context.Context, *websocket.Conn, websocket.Message) error { return nil }
+
+// Closed stops the timer.
+func (v *visit) Closed(*websocket.Conn, *websocket.CloseError) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.over = true
+	if v.timer != nil {
+		v.timer.Stop()
+	}
+}
+
+// greet sends the greeting, and again after the interval. A write that fails has ended the connection.
+func (v *visit) greet(c *websocket.Conn) {
+	if c.Write(c.Context(), websocket.Text, greeting) != nil {
+		return
+	}
+	v.h.Messages.Add(1)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.over {
+		v.timer = time.AfterFunc(v.every, func() { v.greet(c) })
 	}
 }

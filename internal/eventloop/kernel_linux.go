@@ -87,32 +87,21 @@ func (k *epoll) watch(fd int32, tag uint64) error {
 	return nil
 }
 
-func (k *epoll) recv(fd int32, p []byte) (int, syscall.Errno) {
-	if len(p) == 0 {
-		return 0, 0
+func (k *epoll) recv(fd int32, p []byte) (int, syscall.Errno) { return Recv(uintptr(fd), p) } //nolint:gosec // a descriptor
+
+func (k *epoll) send(fd int32, a, b []byte) (int, syscall.Errno) { return Send(uintptr(fd), a, b) } //nolint:gosec // a descriptor
+
+// Recv receives from a socket into p, which is not empty, and never waits: it returns EAGAIN.
+func Recv(fd uintptr, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_DONTWAIT, 0, 0) //nolint:gosec // the system call's own form
+	if errno != 0 {
+		return 0, errno
 	}
-	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), //nolint:gosec // the system call's own form
-			syscall.MSG_DONTWAIT, 0, 0)
-		if errno == 0 {
-			return int(n), 0 //nolint:gosec // at most len(p)
-		}
-		if errno != syscall.EINTR {
-			return 0, errno
-		}
-	}
+	return int(n), 0 //nolint:gosec // at most len(p)
 }
 
-func (k *epoll) send(fd int32, a, b []byte) (int, syscall.Errno) {
-	for {
-		n, errno := send(fd, a, b)
-		if errno != syscall.EINTR {
-			return n, errno
-		}
-	}
-}
-
-func send(fd int32, a, b []byte) (int, syscall.Errno) {
+// Send sends a and then b, which are not both empty, and never waits: it returns EAGAIN.
+func Send(fd uintptr, a, b []byte) (int, syscall.Errno) {
 	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 	if len(a) == 0 {
 		a, b = b, nil
@@ -120,25 +109,19 @@ func send(fd int32, a, b []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(b) == 0 {
-		n, _, errno = syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&a[0])), uintptr(len(a)), flags, 0, 0) //nolint:gosec // the system call's own form
+		n, _, errno = syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&a[0])), uintptr(len(a)), flags, 0, 0) //nolint:gosec // the system call's own form
 	} else {
 		parts := [2]syscall.Iovec{{Base: &a[0]}, {Base: &b[0]}}
 		parts[0].SetLen(len(a))
 		parts[1].SetLen(len(b))
 		msg := syscall.Msghdr{Iov: &parts[0], Iovlen: 2}
-		n, _, errno = syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), flags) //nolint:gosec // the system call's own form
+		n, _, errno = syscall.RawSyscall(syscall.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&msg)), flags) //nolint:gosec // the system call's own form
 	}
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), 0 //nolint:gosec // at most what there is
 }
-
-// Send is a system call of TryWrite's for a descriptor that no Loop watches. It never waits: it returns EAGAIN. a and b are not both empty.
-func Send(fd uintptr, a, b []byte) (int, syscall.Errno) { return (*epoll)(nil).send(int32(fd), a, b) } //nolint:gosec // a descriptor
-
-// Recv is the same for Read.
-func Recv(fd uintptr, p []byte) (int, syscall.Errno) { return (*epoll)(nil).recv(int32(fd), p) } //nolint:gosec // a descriptor
 
 func (k *epoll) close(fd int32) { _ = syscall.Close(int(fd)) }
 

@@ -159,10 +159,16 @@ func (s *Socket) tryRead(p []byte) (int, error) {
 	if s.drained && !s.hup && !s.block {
 		return 0, ErrWouldBlock // without asking: another event will tell of more
 	}
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if !s.enter() {
 		return 0, net.ErrClosed
 	}
 	n, errno := s.loop.k.recv(s.fd, p)
+	for errno == syscall.EINTR {
+		n, errno = s.loop.k.recv(s.fd, p)
+	}
 	s.leave()
 	s.drained = n < len(p) // a stream gives all it has
 	switch {
@@ -170,7 +176,7 @@ func (s *Socket) tryRead(p []byte) (int, error) {
 		return 0, ErrWouldBlock
 	case errno != 0:
 		return 0, os.NewSyscallError("recv", errno)
-	case n == 0 && len(p) > 0:
+	case n == 0:
 		return 0, io.EOF
 	}
 	return n, nil
@@ -185,6 +191,9 @@ func (s *Socket) TryWrite(a, b []byte) (int, error) {
 	total := 0
 	for len(a)+len(b) > 0 {
 		n, errno := s.loop.k.send(s.fd, a, b)
+		if errno == syscall.EINTR {
+			continue
+		}
 		if errno == syscall.EAGAIN {
 			break
 		}
