@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +128,11 @@ func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request) *eio.Refusa
 		return &eio.Refusal{Code: eio.Forbidden, Detail: "pages of this Origin may not connect here"}
 	}
 	if s.set.CORS != nil {
-		w.Header().Set("Access-Control-Allow-Origin", origins[0])
+		allowed := origins[0]
+		if slices.Contains(s.set.origins, "*") { // which goes without credentials
+			allowed = "*"
+		}
+		w.Header().Set("Access-Control-Allow-Origin", allowed)
 		if s.set.CORS.Credentials {
 			w.Header().Set("Access-Control-Allow-Credentials", "true")
 		}

@@ -38,6 +38,7 @@ type Session struct {
 	maxPayload int
 	socket     *socket // nil: the session polls
 	probe      *socket // that the session may change to
+	reserved   bool    // one is about to come
 	poll       *poll   // the request that waits for packets
 	post       *post   // the request that brings packets
 	reason     Reason  // why the session has ended; empty: it has not

@@ -46,9 +46,6 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request, session *Ses
 
 // serveUpgrade has a session that polls try a WebSocket connection.
 func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q eio.Query, session *Session) *eio.Refusal {
-	session.mu.Lock()
-	busy := session.socket != nil || session.probe != nil
-	session.mu.Unlock()
 	switch {
 	case r.Method != http.MethodGet:
 		return &eio.Refusal{Code: eio.BadHandshakeMethod}
@@ -56,10 +53,28 @@ func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q eio.Quer
 		return &eio.Refusal{Code: eio.BadRequest, Detail: "WebSocket without an upgrade"}
 	case s.set.NoUpgrades:
 		return &eio.Refusal{Code: eio.BadRequest, Detail: "sessions do not change their transport here"}
-	case busy:
+	case !session.reserveProbe():
 		return &eio.Refusal{Code: eio.BadRequest, Detail: "the session has changed its transport, or is at it"}
 	}
+	defer session.unreserveProbe()
 	return s.acceptSocket(w, r, &arrival{session: session, text: q.Text, upgrade: true})
+}
+
+// reserveProbe keeps others from trying a transport while WebSocket's handshake is made. It reports false if somebody is at it, or was.
+func (s *Session) reserveProbe() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reserved || s.socket != nil || s.probe != nil {
+		return false
+	}
+	s.reserved = true
+	return true
+}
+
+func (s *Session) unreserveProbe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved = false
 }
 
 // acceptSocket performs WebSocket's handshake, which answers the request itself if that is no good one.
@@ -182,7 +197,7 @@ func reasonOf(err error) Reason {
 func (s *Session) startProbe(k *socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.socket != nil || s.probe != nil || !s.m.StartProbe(time.Now()) {
+	if !s.m.StartProbe(time.Now()) {
 		return false
 	}
 	s.probe = k

@@ -22,8 +22,7 @@ import (
 
 // The event loops stay.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).run"),
-		goleak.IgnoreTopFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).work")) // at rest
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/duplex-go/duplex/internal/eventloop.(*Loop).work"))
 }
 
 // echo is a Handler that sends back what comes, and keeps account. Its functions, if set, are called instead.
@@ -103,6 +102,11 @@ type site struct {
 	server *Server
 	url    string
 	client *http.Client
+
+	conns struct { // that were dialed
+		sync.Mutex
+		list []*websocket.Conn
+	}
 }
 
 // start runs a server. It is shut down, and the sessions counted, when the test ends.
@@ -123,6 +127,7 @@ func startEcho(t testing.TB, o *Options, e *echo) *site {
 		if err := s.server.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
+		s.hangUp()
 		s.client.CloseIdleConnections()
 		srv.Close()
 		e.mu.Lock()
@@ -238,9 +243,21 @@ func (s *site) tryDial(query string, header ...string) (*websocket.Conn, error) 
 	}
 	c, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+"?"+query, o)
 	if err == nil {
-		s.t.Cleanup(func() { _ = c.CloseNow() })
+		s.conns.Lock()
+		defer s.conns.Unlock()
+		s.conns.list = append(s.conns.list, c)
 	}
 	return c, err
+}
+
+// hangUp closes the connections that were dialed.
+func (s *site) hangUp() {
+	s.conns.Lock()
+	defer s.conns.Unlock()
+	for _, c := range s.conns.list {
+		_ = c.CloseNow()
+	}
+	s.conns.list = nil
 }
 
 // openSocket opens a session on WebSocket.

@@ -1,0 +1,111 @@
+// Command client puts a WebSocket server under load and prints what came of it as JSON (figures.Load). It is made to cost little, and the
+// same with every server: one thread, one epoll set, frames made once. Every answer is checked: its type, its length, its first two bytes and its
+// last, which tell connection and number, and its order.
+//
+//	client -pid 4711 -conns 100 -depth 16 ws://127.0.0.1:9000/echo
+//	client -mode broadcast -conns 1000 -senders 1 -depth 16 -size 64 ws://127.0.0.1:9000/broadcast
+//	client -mode connect -conns 20 ws://127.0.0.1:9000/echo      # connect, upgrade, close, again and again
+//	client -mode sleep -conns 1000 ws://127.0.0.1:9000/sleep     # and 100 more on /echo
+//	client -mode idle -conns 10000 -size 512 wss://127.0.0.1:9000/echo
+//
+// A mode that measures begins to count when all connections are open and -warm has passed. "idle" prints "ready" when each connection has
+// echoed a message, and holds them until its standard input ends, or for -for where there is none.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/duplex-go/duplex/bench/internal/figures"
+)
+
+// config is what the command line says.
+type config struct {
+	mode                  string
+	server                netip.AddrPort
+	path                  string
+	tls                   bool
+	conns, senders, depth int
+	beside                int // connections that echo beside those whose handler sleeps
+	size                  int
+	op                    byte
+	warm, measured        time.Duration
+	pid                   int
+}
+
+const (
+	patience   = 5 * time.Second // after which a load that gets no answer gives up
+	atOnce     = 64              // handshakes in progress
+	maxSenders = 16
+	maxDepth   = 64 // letter tells no more numbers apart
+)
+
+func main() {
+	cfg, err := parse()
+	var l *figures.Load
+	if err == nil {
+		if cfg.tls {
+			err = idleTLS(cfg)
+		} else {
+			l, err = load(cfg)
+		}
+	}
+	if err == nil && l != nil {
+		err = json.NewEncoder(os.Stdout).Encode(l)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "client:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() (config, error) {
+	var c config
+	flag.StringVar(&c.mode, "mode", "echo", "echo, broadcast, idle, connect or sleep")
+	flag.IntVar(&c.conns, "conns", 100, "connections; in connect, how many at once")
+	flag.IntVar(&c.senders, "senders", 1, "in broadcast: how many of the connections send")
+	flag.IntVar(&c.depth, "depth", 1, "messages in flight, for each connection that sends; one of a broadcast is until everybody has it")
+	flag.IntVar(&c.beside, "beside", 100, "in sleep: connections that echo meanwhile")
+	flag.IntVar(&c.size, "size", 32, "bytes of a message")
+	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long to go without counting")
+	flag.DurationVar(&c.measured, "for", 2*time.Second, "how long to count")
+	flag.IntVar(&c.pid, "pid", 0, "process whose CPU is counted: the server's")
+	binary := flag.Bool("binary", false, "send binary messages; else text, which a server may have to check")
+	flag.Parse()
+	if c.op = opText; *binary {
+		c.op = opBinary
+	}
+	u, err := url.Parse(flag.Arg(0))
+	if err != nil {
+		return c, err
+	}
+	c.tls, c.path = u.Scheme == "wss", u.Path
+	if c.server, err = netip.ParseAddrPort(u.Host); err != nil || !c.server.Addr().Is4() {
+		return c, fmt.Errorf("%q has no IPv4 address and port", flag.Arg(0))
+	}
+	switch {
+	case c.size < 3 || c.conns < 1:
+		return c, errors.New("at least 3 bytes and one connection are needed, to check what comes back")
+	case c.depth < 1 || c.depth > maxDepth || c.senders < 1 || c.senders > min(maxSenders, c.conns):
+		return c, fmt.Errorf("at most %d messages in flight and %d senders can be told apart", maxDepth, maxSenders)
+	case c.tls && c.mode != "idle":
+		return c, errors.New("over TLS connections can only be idle")
+	}
+	return c, nil
+}
+
+// request is the handshake: RFC 6455 section 4.1, with the key of its example.
+func request(server netip.AddrPort, path string) []byte {
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + net.JoinHostPort(server.Addr().String(), fmt.Sprint(server.Port())) +
+		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+}
+
+// accept is what answers that key.
+const accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
