@@ -45,3 +45,31 @@ func TestAttack_B08_UserTimeout(t *testing.T) {
 		_ = client.CloseNow()
 	})
 }
+
+// Where no descriptor is left a connection is served all the same, by a goroutine that reads.
+func TestAttack_B10_ServeWithoutDescriptor(t *testing.T) {
+	client, server := netPair(t, nil, nil)
+	defer func() { _ = client.CloseNow() }()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Skip(err)
+	}
+	low := limit
+	low.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+		t.Skip(err)
+	}
+	server.Serve(echoHandler)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if server.push.looped {
+		t.Error("it found a descriptor")
+	}
+	if err := client.Write(testContext(t), Text, []byte("still served")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := client.Read(testContext(t)); err != nil || string(m.Data) != "still served" {
+		t.Errorf("%q, %v", m.Data, err)
+	}
+}

@@ -148,7 +148,7 @@ func (p *pushing) read(ev eventloop.Events) (more bool) {
 	if c.in == nil {
 		c.in = &t.in
 	}
-	c.in.push, c.in.buf, c.in.quota = true, getBuffer(pushBuffer), turnBytes
+	c.in.turn, c.in.buf, c.in.quota = t, getBuffer(pushBuffer), turnBytes
 	err := p.handleAll(t)
 	c.turn.Store(nil)
 	if err == errTaken { //nolint:errorlint // our own value
@@ -222,6 +222,7 @@ func (p *pushing) putAway(t *turn) {
 		p.c.in = &kept
 		t.in = inbound{}
 	}
+	p.c.in.turn = nil
 }
 
 // do calls the Handler with a message, and closes the connection if it says so.

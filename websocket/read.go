@@ -31,8 +31,8 @@ type inbound struct {
 	frameEnd bool // the last piece ended its frame
 	pending  bool // more of what came is to be looked at
 
-	push  bool // an event loop reads: it does not wait,
-	quota int  // and not more than so many bytes, before others have their turn
+	turn  *turn // an event loop reads: it does not wait,
+	quota int   // and not more than so many bytes, before others have their turn
 }
 
 // release gives back what the connection borrowed.
@@ -322,7 +322,8 @@ func (c *Conn) fill(ctx context.Context, buf []byte) error {
 // receive reads once.
 func (c *Conn) receive(buf []byte) ([]byte, error) {
 	in := c.in
-	if in.push {
+	if in.turn != nil {
+		in.turn.flush() // before the end of the connection can be read
 		if in.quota <= 0 {
 			return nil, errTurnOver
 		}

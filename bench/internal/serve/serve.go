@@ -1,7 +1,8 @@
-// Package serve holds what the servers under test share: how they are started, and how they tell of their memory.
+// Package serve holds what the servers under test share: how they are started, how they tell of their memory, buffers, and a room.
 package serve
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +10,6 @@ import (
 	"crypto/x509"
 	"flag"
 	"fmt"
-	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -19,31 +19,37 @@ import (
 	"time"
 )
 
+// ReadLimit is how many bytes a message may have, in all servers: more than any that is sent.
+const ReadLimit = 4 << 20
+
 var (
 	addr   = flag.String("addr", "127.0.0.1:9000", "address to listen on")
 	useTLS = flag.Bool("tls", false, "serve TLS, with a certificate made on the spot")
 )
 
-// HTTP serves mux, and /rss beside it, until the process is killed. wrap, which may be nil, is put around the listener, below TLS.
-func HTTP(mux *http.ServeMux, wrap func(net.Listener) net.Listener) {
+// HTTP parses the command line and serves mux, and /rss beside it, until the process is killed: it returns only an error. wrap, which may be
+// nil, is put around the listener, below TLS.
+func HTTP(mux *http.ServeMux, wrap func(net.Listener) net.Listener) error {
+	flag.Parse()
 	mux.HandleFunc("/rss", RSS)
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if wrap != nil {
 		ln = wrap(ln)
 	}
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	if *useTLS {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate()}}
-		log.Fatal(s.ServeTLS(ln, "", ""))
+	if !*useTLS {
+		return s.Serve(ln)
 	}
-	log.Fatal(s.Serve(ln))
+	cert, err := certificate()
+	if err != nil {
+		return err
+	}
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}
+	return s.ServeTLS(ln, "", "")
 }
-
-// Addr returns the address to listen on.
-func Addr() string { return *addr }
 
 // RSS answers with the resident memory of the process in bytes, after giving back what is free.
 func RSS(w http.ResponseWriter, _ *http.Request) {
@@ -61,17 +67,25 @@ func RSS(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, resident*os.Getpagesize())
 }
 
-func certificate() tls.Certificate {
+func certificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		log.Fatal(err)
+		return tls.Certificate{}, err
 	}
 	t := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Buffer returns an empty buffer of a pool, for libraries that read into one, and Release gives it back.
+func Buffer() *bytes.Buffer { return buffers.Get().(*bytes.Buffer) } //nolint:errcheck,forcetypeassert // New returns nothing else
+
+// Release gives a buffer back.
+func Release(b *bytes.Buffer) {
+	b.Reset()
+	buffers.Put(b)
 }
 
 // Room is a set of connections that a broadcast goes to.

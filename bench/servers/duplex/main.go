@@ -42,7 +42,7 @@ func sleep(ctx context.Context, c *websocket.Conn, m websocket.Message) error {
 func main() {
 	mode := flag.String("mode", "push", "pull, push or loop")
 	flag.Parse()
-	opts := &websocket.AcceptOptions{Options: websocket.Options{ReadLimit: 4 << 20, WriteQueue: 4 << 20, OnLoop: *mode == "loop"}}
+	opts := &websocket.AcceptOptions{Options: websocket.Options{ReadLimit: serve.ReadLimit, WriteQueue: serve.ReadLimit, OnLoop: *mode == "loop"}}
 	handle := func(h websocket.Handler) http.Handler {
 		if *mode != "pull" {
 			return &websocket.Server{Options: opts, Handle: func(_ context.Context, c *websocket.Conn) error {
@@ -60,7 +60,7 @@ func main() {
 	mux.Handle("/echo", handle(websocket.MessageFunc(echo)))
 	mux.Handle("/sleep", handle(websocket.MessageFunc(sleep)))
 	mux.Handle("/broadcast", handle(member{}))
-	serve.HTTP(mux, websocket.NewListener)
+	panic(serve.HTTP(mux, websocket.NewListener)) // it returns only an error
 }
 
 // pull is the loop that a program writes in pull mode.

@@ -1,5 +1,5 @@
-// A bare epoll loop: echo and broadcast with the least that a WebSocket server can do, as the floor of what the system costs.
-// It checks nothing, knows frames of up to 64 KiB + header in its buffer, and is no server to ship.
+// A bare epoll loop: echo and broadcast with the least that a WebSocket server can do, as the floor of what the system costs. It checks
+// nothing, UTF-8 neither, has no limits and no timeouts, and is no server to ship. A handler that sleeps has no place in it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,10 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUF = 4 << 20 };
-struct conn { int fd, room, open; size_t have, pending, sent; unsigned char *in, *out; };
-static struct conn *conns[65536];
-static unsigned char buf[BUF], answer[BUF + 16];
+enum { BUF = 256 << 10, BIG = 16 << 10, FDS = 65536 };
+
+// A connection. in holds a frame that was cut, of which have bytes are there and need are wanted; out holds what the socket did not take, from sent on.
+struct conn { int fd, open, seat; size_t have, need, pending, sent; unsigned char *in, *out; };
+
+static struct conn *conns[FDS], *room[FDS]; // by descriptor; and who is in the room, each at its seat
+static int members;
+static unsigned char buf[BUF + 1], answer[BUF];
 
 // SHA-1 and base64 for the handshake.
 static void sha1(const unsigned char *p, size_t n, unsigned char out[20]) {
@@ -56,6 +60,7 @@ static void base64(const unsigned char *p, int n, char *out) {
 
 static void drop(struct conn *c) {
 	conns[c->fd] = 0;
+	if (c->seat >= 0) { room[c->seat] = room[--members]; room[c->seat]->seat = c->seat; }
 	close(c->fd); free(c->in); free(c->out); free(c);
 }
 
@@ -99,56 +104,84 @@ static int handshake(struct conn *c, unsigned char *p, size_t n) {
 	char text[128]; snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
 	unsigned char sum[20]; char accept[32];
 	sha1((unsigned char *)text, strlen(text), sum); base64(sum, 20, accept);
-	c->room = !strncmp((char *)p, "GET /broadcast", 14);
+	if (!strncmp((char *)p, "GET /broadcast", 14)) { c->seat = members; room[members++] = c; }
 	snprintf(out, sizeof out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
 	put(c, (unsigned char *)out, strlen(out));
 	c->open = 1;
 	return 1;
 }
 
-// handle answers the whole frames in p, and returns how many bytes that were; less than 0: it is over.
+// answer_to sends to whom a message goes.
+static void answer_to(struct conn *c, const unsigned char *p, size_t n) {
+	if (!n) return;
+	if (c->seat < 0) put(c, p, n);
+	else for (int i = 0; i < members; i++) put(room[i], p, n);
+}
+
+static void unmask(unsigned char *d, size_t len, const unsigned char *key) {
+	uint32_t k32; memcpy(&k32, key, 4);
+	uint64_t k = (uint64_t)k32 << 32 | k32;
+	size_t i = 0;
+	for (; i + 8 <= len; i += 8) { uint64_t v; memcpy(&v, d + i, 8); v ^= k; memcpy(d + i, &v, 8); }
+	for (; i < len; i++) d[i] ^= key[i & 3];
+}
+
+// handle answers the whole frames in p, and returns how many bytes that was; less than 0: it is over. Small answers are gathered, large ones go
+// from where they are, the head moved up to the payload.
 static ssize_t handle(struct conn *c, unsigned char *p, size_t n) {
-	size_t at = 0, out = 0; int over = 0;
-	while (n - at >= 6 && !over) {
-		unsigned char *f = p + at;
+	size_t at = 0, out = 0;
+	c->need = 0;
+	while (n - at >= 6) {
+		unsigned char *f = p + at, op = f[0] & 15;
 		size_t len = f[1] & 0x7f, head = 2;
 		if (len == 126) { head = 4; len = (size_t)f[2] << 8 | f[3]; }
 		else if (len == 127) { if (n - at < 14) break; head = 10; len = 0; for (int i = 0; i < 8; i++) len = len << 8 | f[2+i]; }
-		if (n - at < head + 4 + len) break;
-		uint32_t k32; memcpy(&k32, f + head, 4);
-		uint64_t k = (uint64_t)k32 << 32 | k32;
-		unsigned char *d = f + head + 4; size_t i = 0;
-		for (; i + 8 <= len; i += 8) { uint64_t v; memcpy(&v, d + i, 8); v ^= k; memcpy(d + i, &v, 8); }
-		for (; i < len; i++) d[i] ^= ((unsigned char *)&k32)[i & 3];
-		if (out + head + len > sizeof answer) { put(c, answer, out); out = 0; }
-		unsigned char op = f[0] & 15;
-		if (op == 10) { at += head + 4 + len; continue; }
-		answer[out] = op == 9 ? 0x8A : f[0]; answer[out+1] = f[1] & 0x7f;
-		memcpy(answer + out + 2, f + 2, head - 2);
-		memcpy(answer + out + head, d, len);
-		out += head + len; at += head + 4 + len;
-		over = op == 8;
+		if (n - at < head + 4 + len) { c->need = head + 4 + len; break; }
+		at += head + 4 + len;
+		if (op == 10) continue;
+		unsigned char *d = f + head + 4, *r = d - head;
+		unmask(d, len, f + head);
+		memmove(r, f, head);
+		r[1] &= 0x7f;
+		if (op == 9) r[0] = 0x8A;
+		if (op >= 8) { put(c, answer, out); put(c, r, head + len); out = 0; if (op == 8) return -1; continue; }
+		if (head + len > BIG) { answer_to(c, answer, out); answer_to(c, r, head + len); out = 0; continue; }
+		if (out + head + len > sizeof answer) { answer_to(c, answer, out); out = 0; }
+		memcpy(answer + out, r, head + len);
+		out += head + len;
 	}
-	if (out && c->room && !over) { for (int i = 0; i < 65536; i++) if (conns[i] && conns[i]->room) put(conns[i], answer, out); }
-	else if (out) put(c, answer, out);
-	return over ? -1 : (ssize_t)at;
+	answer_to(c, answer, out);
+	return (ssize_t)at;
+}
+
+// take handles n bytes at p, and keeps what was cut in c->in, with room for the whole frame.
+static int take(struct conn *c, unsigned char *p, size_t n) {
+	ssize_t used;
+	if (c->open) used = handle(c, p, n);
+	else { int r = handshake(c, p, n); used = r > 0 ? (ssize_t)n : r; c->need = 0; }
+	if (used < 0) return -1;
+	size_t left = n - (size_t)used;
+	unsigned char *old = c->in;
+	c->in = left ? malloc(c->need > left ? c->need : left) : 0;
+	if (left) memcpy(c->in, p + used, left);
+	free(old);
+	c->have = left;
+	return 0;
 }
 
 static void ready(struct conn *c) {
 	for (;;) {
-		size_t have = c->have;
-		if (have) memcpy(buf, c->in, have);
-		ssize_t k = recv(c->fd, buf + have, BUF - 1 - have, 0);
+		int big = c->need > BIG; // the rest of a large frame is read to where it belongs
+		unsigned char *p = big ? c->in : buf;
+		size_t size = big ? c->need : BUF;
+		if (!big && c->have) memcpy(buf, c->in, c->have);
+		ssize_t k = recv(c->fd, p + c->have, size - c->have, 0);
 		if (k < 0 && errno == EAGAIN) return;
 		if (k <= 0) { drop(c); return; }
-		size_t n = have + (size_t)k; ssize_t used;
-		if (c->open) used = handle(c, buf, n);
-		else { int r = handshake(c, buf, n); used = r > 0 ? (ssize_t)n : r; }
-		if (used < 0) { drop(c); return; }
-		c->have = n - (size_t)used;
-		if (c->have) { c->in = realloc(c->in, c->have); memcpy(c->in, buf + used, c->have); }
-		else if (c->in) { free(c->in); c->in = 0; }
-		if ((size_t)k < BUF - 1 - have) return;
+		size_t n = c->have + (size_t)k;
+		if (big && n < size) { c->have = n; continue; }
+		if (take(c, p, n) < 0) { drop(c); return; }
+		if (n < size) return;
 	}
 }
 
@@ -168,7 +201,7 @@ int main(int argc, char **argv) {
 				int s;
 				while ((s = accept4(ls, 0, 0, SOCK_NONBLOCK)) >= 0) {
 					setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-					conns[s] = calloc(1, sizeof **conns); conns[s]->fd = s;
+					conns[s] = calloc(1, sizeof **conns); conns[s]->fd = s; conns[s]->seat = -1;
 					ev.events = EPOLLIN | EPOLLOUT | EPOLLET; ev.data.fd = s;
 					epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
 				}

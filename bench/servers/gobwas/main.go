@@ -1,9 +1,11 @@
-// Command gobwas serves with the low-level API of gobwas/ws: a goroutine a connection, a buffered reader, one write an answer. With
-// -gather answers are gathered while a further whole frame is in the reader's buffer. It does not check UTF-8.
+// Command gobwas serves with the low-level API of gobwas/ws: a goroutine and a buffered reader a connection, payloads and answers in buffers of
+// a pool, one write for an answer. With -gather, answers are gathered while a further whole frame is in the reader's buffer. Compiled frames are its
+// prepared messages. It does not check UTF-8.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"flag"
 	"io"
 	"net"
@@ -18,120 +20,131 @@ import (
 
 var gather = flag.Bool("gather", false, "gather answers while a further whole frame is buffered")
 
+const (
+	readBuffer = 4 << 10
+	apart      = 8 << 10 // bytes: payloads above it are not copied behind their header, but written with it by one writev
+)
+
 type conn struct {
 	net.Conn
-	mu  sync.Mutex // for broadcasts
 	r   *bufio.Reader
-	in  []byte
-	out []byte
+	out *bytes.Buffer // answers that are gathered, or nil
+	mu  sync.Mutex    // for broadcasts
 }
+
+type handler func(c *conn, h ws.Header, p []byte) error
 
 var room serve.Room[*conn]
 
-// next reads a frame, and unmasks it. Answers of ours to control frames are left out but for the close.
-func (c *conn) next() (ws.Header, []byte, error) {
-	h, err := ws.ReadHeader(c.r)
-	if err != nil {
-		return h, nil, err
-	}
-	if int64(cap(c.in)) < h.Length {
-		c.in = make([]byte, h.Length)
-	}
-	p := c.in[:h.Length]
-	if _, err := io.ReadFull(c.r, p); err != nil {
-		return h, nil, err
-	}
-	ws.Cipher(p, h.Mask, 0)
-	return h, p, nil
-}
-
-// frame appends a frame to out.
-func (c *conn) frame(op ws.OpCode, p []byte) error {
-	w := writer{&c.out}
-	if err := ws.WriteHeader(w, ws.Header{Fin: true, OpCode: op, Length: int64(len(p))}); err != nil {
-		return err
-	}
-	c.out = append(c.out, p...)
-	return nil
-}
-
-type writer struct{ p *[]byte }
-
-func (w writer) Write(p []byte) (int, error) {
-	*w.p = append(*w.p, p...)
-	return len(p), nil
-}
-
-// more reports whether a whole frame is buffered.
-func (c *conn) more() bool {
-	n := c.r.Buffered()
-	if n < 6 {
-		return false
-	}
-	b, _ := c.r.Peek(2)
-	length := int(b[1] & 0x7f)
-	return length < 126 && n >= 6+length
-}
-
-func (c *conn) flush() error {
-	_, err := c.Write(c.out)
-	c.out = c.out[:0]
-	return err
-}
-
-func handle(joins bool, each func(c *conn, op ws.OpCode, p []byte) error) http.HandlerFunc {
+func handle(joins bool, each handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		nc, _, _, err := ws.UpgradeHTTP(r, w)
 		if err != nil {
 			return
 		}
-		c := &conn{Conn: nc, r: bufio.NewReaderSize(nc, 4096)}
+		c := &conn{Conn: nc, r: bufio.NewReaderSize(nc, readBuffer)}
 		if joins {
 			room.Join(c)
 		}
 		go func() { // so that net/http's goroutine and buffers go
-			defer nc.Close()
-			for {
-				h, p, err := c.next()
-				if err != nil || h.OpCode == ws.OpClose {
-					_ = ws.WriteFrame(nc, ws.NewCloseFrame(nil))
-					room.Leave(c)
-					return
-				}
-				if h.OpCode.IsData() && each(c, h.OpCode, p) != nil {
-					return
-				}
+			defer room.Leave(c)
+			defer c.Close()
+			for c.one(each) == nil {
 			}
 		}()
 	}
 }
 
-func echo(c *conn, op ws.OpCode, p []byte) error {
-	if err := c.frame(op, p); err != nil {
+// one handles one frame.
+func (c *conn) one(each handler) error {
+	h, err := ws.ReadHeader(c.r)
+	if err != nil {
 		return err
 	}
-	if *gather && len(c.out) < 64<<10 && c.more() {
+	b := serve.Buffer()
+	defer serve.Release(b)
+	b.Grow(int(h.Length))
+	p := b.AvailableBuffer()[:h.Length]
+	if _, err := io.ReadFull(c.r, p); err != nil {
+		return err
+	}
+	ws.Cipher(p, h.Mask, 0)
+	switch {
+	case h.OpCode.IsData():
+		return each(c, h, p)
+	case h.OpCode == ws.OpPing:
+		return ws.WriteFrame(c, ws.NewPongFrame(p))
+	case h.OpCode == ws.OpClose:
+		_ = ws.WriteFrame(c, ws.NewCloseFrame(p))
+		return io.EOF
+	}
+	return nil
+}
+
+func echo(c *conn, h ws.Header, p []byte) error {
+	if c.out == nil {
+		c.out = serve.Buffer()
+	}
+	h.Masked = false
+	if err := ws.WriteHeader(c.out, h); err != nil {
+		return err
+	}
+	if len(p) > apart {
+		return c.flush(p)
+	}
+	c.out.Write(p)
+	if *gather && c.more() {
 		return nil
 	}
-	return c.flush()
+	return c.flush(nil)
+}
+
+// more reports whether another whole frame of less than 126 bytes is buffered.
+func (c *conn) more() bool {
+	n := c.r.Buffered()
+	if n < ws.MinHeaderSize+4 {
+		return false
+	}
+	head, _ := c.r.Peek(2)
+	length := int(head[1] & 0x7f)
+	return length < 126 && n >= ws.MinHeaderSize+4+length
+}
+
+// flush writes the answers, and p after them.
+func (c *conn) flush(p []byte) (err error) {
+	if len(p) > 0 {
+		parts := net.Buffers{c.out.Bytes(), p}
+		_, err = parts.WriteTo(c.Conn)
+	} else {
+		_, err = c.Write(c.out.Bytes())
+	}
+	serve.Release(c.out)
+	c.out = nil
+	return err
+}
+
+func sleep(c *conn, h ws.Header, p []byte) error {
+	time.Sleep(50 * time.Millisecond)
+	return echo(c, h, p)
+}
+
+func broadcast(_ *conn, h ws.Header, p []byte) error {
+	frame, err := ws.CompileFrame(ws.NewFrame(h.OpCode, h.Fin, p))
+	if err != nil {
+		return err
+	}
+	for _, to := range room.All() {
+		to.mu.Lock()
+		_, _ = to.Write(frame)
+		to.mu.Unlock()
+	}
+	return nil
 }
 
 func main() {
-	flag.Parse()
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(false, echo))
-	mux.Handle("/sleep", handle(false, func(c *conn, op ws.OpCode, p []byte) error {
-		time.Sleep(50 * time.Millisecond)
-		return echo(c, op, p)
-	}))
-	mux.Handle("/broadcast", handle(true, func(_ *conn, op ws.OpCode, p []byte) error {
-		frame := ws.MustCompileFrame(ws.NewFrame(op, true, p))
-		for _, to := range room.All() {
-			to.mu.Lock()
-			_, _ = to.Write(frame)
-			to.mu.Unlock()
-		}
-		return nil
-	}))
-	serve.HTTP(mux, nil)
+	mux.Handle("/sleep", handle(false, sleep))
+	mux.Handle("/broadcast", handle(true, broadcast))
+	panic(serve.HTTP(mux, nil)) // it returns only an error
 }

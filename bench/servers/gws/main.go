@@ -1,8 +1,9 @@
-// Command gws serves with lxzan/gws and its event handler. It does not check UTF-8 as set up by default.
+// Command gws serves with lxzan/gws and its event handler, set up as by default: messages of a connection are handled one by one
+// (ParallelEnabled is off), and it does not check UTF-8. Its Broadcaster is its prepared message.
 package main
 
 import (
-	"flag"
+	"bytes"
 	"net/http"
 	"time"
 
@@ -37,7 +38,7 @@ func (h *handler) OnMessage(c *gws.Conn, m *gws.Message) {
 }
 
 func handle(h *handler) http.HandlerFunc {
-	up := gws.NewUpgrader(h, &gws.ServerOption{ReadMaxPayloadSize: 4 << 20, WriteMaxPayloadSize: 4 << 20})
+	up := gws.NewUpgrader(h, &gws.ServerOption{ReadMaxPayloadSize: serve.ReadLimit, WriteMaxPayloadSize: serve.ReadLimit})
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := up.Upgrade(w, r)
 		if err != nil {
@@ -47,20 +48,25 @@ func handle(h *handler) http.HandlerFunc {
 	}
 }
 
+func echo(c *gws.Conn, m *gws.Message) { _ = c.WriteMessage(m.Opcode, m.Bytes()) }
+
+func sleep(c *gws.Conn, m *gws.Message) {
+	time.Sleep(50 * time.Millisecond)
+	echo(c, m)
+}
+
+func broadcast(_ *gws.Conn, m *gws.Message) {
+	b := gws.NewBroadcaster(m.Opcode, bytes.Clone(m.Bytes())) // it writes later
+	for _, to := range room.All() {
+		_ = b.Broadcast(to)
+	}
+	_ = b.Close()
+}
+
 func main() {
-	flag.Parse()
 	mux := http.NewServeMux()
-	mux.Handle("/echo", handle(&handler{each: func(c *gws.Conn, m *gws.Message) { _ = c.WriteMessage(m.Opcode, m.Bytes()) }}))
-	mux.Handle("/sleep", handle(&handler{each: func(c *gws.Conn, m *gws.Message) {
-		time.Sleep(50 * time.Millisecond)
-		_ = c.WriteMessage(m.Opcode, m.Bytes())
-	}}))
-	mux.Handle("/broadcast", handle(&handler{joins: true, each: func(_ *gws.Conn, m *gws.Message) {
-		b := gws.NewBroadcaster(m.Opcode, append([]byte(nil), m.Bytes()...))
-		for _, to := range room.All() {
-			_ = b.Broadcast(to)
-		}
-		_ = b.Close()
-	}}))
-	serve.HTTP(mux, nil)
+	mux.Handle("/echo", handle(&handler{each: echo}))
+	mux.Handle("/sleep", handle(&handler{each: sleep}))
+	mux.Handle("/broadcast", handle(&handler{each: broadcast, joins: true}))
+	panic(serve.HTTP(mux, nil)) // it returns only an error
 }
