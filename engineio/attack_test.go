@@ -518,3 +518,21 @@ func TestAttack_B05_Pongs(t *testing.T) {
 		s.wantOK(q, "3"+strings.Repeat("\x1e3", 9_999))
 	})
 }
+
+// N08: a client that floods loses its session, by either transport.
+func TestAttack_N08_Flood(t *testing.T) {
+	attack(t, &Options{PacketRate: 100}, func(s *site) {
+		id, c := s.openSocket(sock4)
+		for range 250 {
+			_ = c.Write(context.Background(), websocket.Text, []byte("4"))
+		}
+		if r := s.reason(t, id); r != TransportError {
+			t.Error(r)
+		}
+		id, q := s.openPolling(poll4)
+		s.post(q, "4"+strings.Repeat("\x1e4", 249))
+		if r := s.reason(t, id); r != TransportError {
+			t.Error(r)
+		}
+	})
+}

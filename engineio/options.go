@@ -43,6 +43,8 @@ type Options struct {
 	MaxPackets int
 	// SendBuffer is how many bytes may wait for a client. Past it the session ends. If zero, 1 MiB. What is larger is taken when nothing waits.
 	SendBuffer int
+	// PacketRate is how many packets a client may send in a second. More end the session with TransportError. If zero, there is no limit.
+	PacketRate int
 	// MaxSessions and MaxSessionsPerIP bound the sessions: beyond, the answer is 503, and 429 for a client that has
 	// MaxSessionsPerIP of its own. If zero, there is no limit.
 	MaxSessions      int
@@ -132,6 +134,7 @@ func newSettings(o *Options) (*settings, error) {
 		UpgradeTimeout: s.UpgradeTimeout,
 		CloseTimeout:   s.CloseTimeout,
 		SendBuffer:     s.SendBuffer,
+		PacketRate:     s.PacketRate,
 	}
 	if s.CORS != nil {
 		s.origins = s.CORS.Origins

@@ -140,7 +140,7 @@ func (s *Server) remove(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
-	s.leaveLocked(session.handshake.Addr)
+	s.leaveLocked(session.handshake.addr)
 }
 
 // countSocket counts a WebSocket connection in, or, with -1, out.

@@ -88,7 +88,7 @@ func (s *Server) serveNew(w http.ResponseWriter, r *http.Request, q eio.Query) *
 		return &eio.Refusal{Code: eio.UnsupportedRevision}
 	}
 	h := newHandshake(r, s.set.TrustedProxies)
-	if refusal := s.enter(h.Addr); refusal != nil {
+	if refusal := s.enter(h.addr); refusal != nil {
 		return refusal
 	}
 	session := s.newSession(q, h)

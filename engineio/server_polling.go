@@ -34,7 +34,7 @@ func (p *post) abort() {
 // openPolling opens a session with the request r.
 func (s *Session) openPolling(w http.ResponseWriter, r *http.Request, q eio.Query) *eio.Refusal {
 	if refusal := s.requestHeaders(w, r, true); refusal != nil {
-		s.server.leave(s.handshake.Addr)
+		s.server.leave(s.handshake.addr)
 		return refusal
 	}
 	s.server.add(s)

@@ -27,23 +27,23 @@ type Session struct {
 
 	turn sync.Mutex // held while a Handler's method runs
 
-	// mu is held for moments, never during a call of the Handler, or while waiting for the client. It guards all below.
+	// mu is held for moments, never during a call of the Handler, or while waiting for the client. It guards all below but format and jsonp.
 	mu         sync.Mutex
 	m          eio.Session
-	format     eio.Format
-	jsonp      bool
-	ready      bool // Open has returned: packets may go out
-	writing    bool // somebody writes to socket
-	told       bool // Handler.Close was or is being called
 	maxPayload int
 	socket     *socket // nil: the session polls
 	probe      *socket // that the session may change to
-	reserved   bool    // one is about to come
 	poll       *poll   // the request that waits for packets
 	post       *post   // the request that brings packets
-	reason     Reason  // why the session has ended; empty: it has not
 	timer      *time.Timer
 	armed      time.Time // when timer fires
+	format     eio.Format
+	reason     Reason // why the session has ended; empty: it has not
+	jsonp      bool
+	ready      bool // Open has returned: packets may go out
+	writing    bool // somebody writes to socket
+	reserved   bool // a probe is about to come
+	told       bool // Handler.Close was or is being called
 }
 
 // Errors of Send and its kin.

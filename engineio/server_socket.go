@@ -39,7 +39,7 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request, session *Ses
 	a := &arrival{session: session, text: session.format.Text}
 	refusal := s.acceptSocket(w, r, a)
 	if !a.taken {
-		s.leave(session.handshake.Addr)
+		s.leave(session.handshake.addr)
 	}
 	return refusal
 }

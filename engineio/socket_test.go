@@ -537,7 +537,7 @@ func TestHandshake(t *testing.T) {
 	}
 	s.server.mu.Unlock()
 	h := session.Handshake()
-	if h.Query().Get("token") != "a b" || h.Secure || h.Addr.String() != "127.0.0.1" || time.Since(h.Issued) > time.Minute {
+	if h.Query().Get("token") != "a b" || h.Secure() || h.Addr().String() != "127.0.0.1" || time.Since(h.Issued()) > time.Minute {
 		t.Errorf("%+v", h)
 	}
 	if v := h.HeaderValue("Upgrade"); v != "websocket" || h.HeaderValue("Up") != "" || h.HeaderValue("X") != "" {

@@ -102,21 +102,21 @@ func (c *Conn) Keep(m Message) []byte {
 }
 
 func (p *pushing) open() (err error) {
-	defer func() { p.recovered(recover(), &err) }()
+	defer func() { err = p.recovered(recover(), err) }()
 	return p.h.Open(p.c.Context(), p.c)
 }
 
-// recovered makes an error of v, what a panic was called with, and tells of it. nil: there was none.
-func (p *pushing) recovered(v any, err *error) {
+// recovered tells of a panic that was called with v, and returns what the connection is closed with. v is nil if there was none; then it is err.
+func (p *pushing) recovered(v any, err error) error {
 	if v == nil {
-		return
+		return err
 	}
 	logger := p.c.set.Logger
 	if logger == nil {
 		logger = slog.Default() // nobody else would
 	}
 	logger.Error("websocket: panic in a handler", "panic", short(fmt.Sprint(v)), "stack", string(debug.Stack()))
-	*err = errPanic
+	return errPanic
 }
 
 var errPanic = &CloseError{Code: StatusInternalError, Reason: "internal error"}

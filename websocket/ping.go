@@ -146,7 +146,8 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	w := c.queuePing()
 	w.answer = make(chan time.Duration, 1)
-	c.need().waiting = append(c.rare.waiting, &w)
+	r := c.need()
+	r.waiting = append(r.waiting, &w)
 	c.kickUnlock()
 	select {
 	case rtt := <-w.answer:

@@ -172,8 +172,7 @@ func (p *pushing) handleAll(t *turn) (err error) {
 	running, gathers := false, false
 	defer func() {
 		if running {
-			p.recovered(recover(), &err)
-			c.closeFor(err)
+			c.closeFor(p.recovered(recover(), nil))
 			err = errTaken
 		}
 	}()
@@ -229,8 +228,7 @@ func (p *pushing) putAway(t *turn) {
 func (p *pushing) do(m Message) {
 	var err error
 	defer func() {
-		p.recovered(recover(), &err)
-		if err != nil {
+		if err = p.recovered(recover(), err); err != nil {
 			p.c.closeFor(err)
 		}
 	}()
@@ -248,8 +246,7 @@ func (p *pushing) tell() {
 }
 
 func (p *pushing) close() {
-	var err error
-	defer func() { p.recovered(recover(), &err) }()
+	defer func() { _ = p.recovered(recover(), nil) }()
 	c := p.c
 	c.mu.Lock()
 	e := c.err

@@ -149,7 +149,7 @@ func TestHandlerCalls(t *testing.T) {
 					}
 					return nil
 				},
-				closed: func(_ *Conn, err *CloseError) { defer call("closed")(); close(done) },
+				closed: func(*Conn, *CloseError) { defer call("closed")(); close(done) },
 			}
 			_, url := pushServer(t, h, s.Accept.Options)
 			c := dialPush(t, url, nil)

@@ -70,18 +70,37 @@ func (l listener) Accept() (net.Conn, error) {
 	return newMovable(nc), nil
 }
 
-// The methods of a stream go to where it is.
+// Read goes to where the stream is, as do all that follow.
+func (m *movable) Read(p []byte) (int, error) { return m.at.Load().Read(p) }
 
-func (m *movable) Read(p []byte) (int, error)         { return m.at.Load().Read(p) }
-func (m *movable) Write(p []byte) (int, error)        { return m.at.Load().Write(p) }
-func (m *movable) TryWrite(a, b []byte) (int, error)  { return m.at.Load().TryWrite(a, b) }
-func (m *movable) Close() error                       { return m.at.Load().Close() }
-func (m *movable) CloseWrite() error                  { return m.at.Load().CloseWrite() }
-func (m *movable) SetLinger(seconds int) error        { return m.at.Load().SetLinger(seconds) }
-func (m *movable) LocalAddr() net.Addr                { return m.at.Load().LocalAddr() }
-func (m *movable) RemoteAddr() net.Addr               { return m.at.Load().RemoteAddr() }
-func (m *movable) SetDeadline(t time.Time) error      { return m.at.Load().SetDeadline(t) }
-func (m *movable) SetReadDeadline(t time.Time) error  { return m.at.Load().SetReadDeadline(t) }
+// Write implements net.Conn.
+func (m *movable) Write(p []byte) (int, error) { return m.at.Load().Write(p) }
+
+// TryWrite implements tryWriter.
+func (m *movable) TryWrite(a, b []byte) (int, error) { return m.at.Load().TryWrite(a, b) }
+
+// Close implements net.Conn.
+func (m *movable) Close() error { return m.at.Load().Close() }
+
+// CloseWrite is that of a net.TCPConn.
+func (m *movable) CloseWrite() error { return m.at.Load().CloseWrite() }
+
+// SetLinger is that of a net.TCPConn.
+func (m *movable) SetLinger(seconds int) error { return m.at.Load().SetLinger(seconds) }
+
+// LocalAddr implements net.Conn.
+func (m *movable) LocalAddr() net.Addr { return m.at.Load().LocalAddr() }
+
+// RemoteAddr implements net.Conn.
+func (m *movable) RemoteAddr() net.Addr { return m.at.Load().RemoteAddr() }
+
+// SetDeadline implements net.Conn.
+func (m *movable) SetDeadline(t time.Time) error { return m.at.Load().SetDeadline(t) }
+
+// SetReadDeadline implements net.Conn.
+func (m *movable) SetReadDeadline(t time.Time) error { return m.at.Load().SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn.
 func (m *movable) SetWriteDeadline(t time.Time) error { return m.at.Load().SetWriteDeadline(t) }
 
 // borrow is the socket's, if that is where the movable is.

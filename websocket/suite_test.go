@@ -101,7 +101,7 @@ func served(c *Conn) *end {
 func (e *end) Open(context.Context, *Conn) error { return nil }
 
 // Message implements Handler.
-func (e *end) Message(ctx context.Context, c *Conn, m Message) error {
+func (e *end) Message(ctx context.Context, _ *Conn, m Message) error {
 	select {
 	case e.in <- m:
 	case <-ctx.Done():
@@ -112,7 +112,7 @@ func (e *end) Message(ctx context.Context, c *Conn, m Message) error {
 }
 
 // Closed implements Handler.
-func (e *end) Closed(c *Conn, err *CloseError) { close(e.in) }
+func (e *end) Closed(*Conn, *CloseError) { close(e.in) }
 
 // Read is that of Conn.
 func (e *end) Read(ctx context.Context) (Message, error) {
@@ -211,12 +211,12 @@ func echo(ctx context.Context, c *Conn) error {
 	return (&end{Conn: c}).echo(ctx)
 }
 
-func (c *end) echo(ctx context.Context) error {
-	for msg, err := range c.Messages(ctx) {
+func (e *end) echo(ctx context.Context) error {
+	for msg, err := range e.Messages(ctx) {
 		if err != nil {
 			return err
 		}
-		if err := c.Write(ctx, msg.Type, msg.Data); err != nil {
+		if err := e.Write(ctx, msg.Type, msg.Data); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 )
 
 var errEnded = errors.New("the server closed the connection")
@@ -32,16 +33,24 @@ func (j *echoJob) start() {
 	}
 }
 
-func (j *echoJob) message(c *conn, m *message) error { return j.answer(c, m, &j.tallies[0]) }
+func (j *echoJob) message(c *conn, m *message) error { return j.again(c, m, &j.tallies[0]) }
 
-// answer counts an echo, and sends another message.
+// again counts an echo, and sends another message.
+func (j *echoJob) again(c *conn, m *message, t *tally) error {
+	if err := j.answer(c, m, t); err != nil {
+		return err
+	}
+	j.send(c, 1)
+	return nil
+}
+
+// answer counts an echo.
 func (j *echoJob) answer(c *conn, m *message, t *tally) error {
 	if err := j.check(m, j.mark(c, c.wants)); err != nil {
 		return err
 	}
 	t.add(j.now - c.sent[c.wants%len(c.sent)])
 	c.wants++
-	j.send(c, 1)
 	return nil
 }
 
@@ -51,8 +60,12 @@ func (j *echoJob) mark(c *conn, number int) mark {
 	return mark{letter(number), letter(number >> 6), letter(c.id)}
 }
 
-// sleepJob is echo on a path whose handler sleeps, and beside it on /echo.
-type sleepJob struct{ echoJob }
+// sleepJob is echo on a path whose handler sleeps, and beside it on /echo: there each connection sends at its times, or, without -every, as
+// soon as it has its answer, which leaves the server no time for the others.
+type sleepJob struct {
+	echoJob
+	due []time.Duration // when each of those that echo is to send next
+}
 
 func (j *sleepJob) path(id int) string {
 	if id < j.cfg.conns {
@@ -69,16 +82,45 @@ func (j *sleepJob) opened(c *conn) {
 }
 
 func (j *sleepJob) start() {
-	for _, c := range j.list[j.cfg.conns:] {
-		j.begin(c, 1)
+	others := j.list[j.cfg.conns:]
+	if j.cfg.every == 0 {
+		for _, c := range others {
+			j.begin(c, 1)
+		}
+		return
+	}
+	for i := range others {
+		j.due = append(j.due, j.clock()+j.cfg.every*time.Duration(i)/time.Duration(len(others)))
+	}
+	j.tick = j.sendDue
+}
+
+// sendDue sends on the connections whose time has come, but for those that still wait for an answer.
+func (j *sleepJob) sendDue() {
+	for i, c := range j.list[j.cfg.conns:] {
+		if c.next == c.wants && c.due == 0 && j.due[i] <= j.now {
+			j.due[i] += j.cfg.every
+			j.begin(c, 1)
+		}
 	}
 }
 
 func (j *sleepJob) message(c *conn, m *message) error {
 	if c.id < j.cfg.conns {
-		return j.answer(c, m, &j.tallies[0])
+		return j.again(c, m, &j.tallies[0])
 	}
-	return j.answer(c, m, &j.tallies[1])
+	if j.cfg.every == 0 {
+		return j.again(c, m, &j.tallies[1])
+	}
+	if err := j.answer(c, m, &j.tallies[1]); err != nil {
+		return err
+	}
+	if due := &j.due[c.id-j.cfg.conns]; *due <= j.now { // it should have gone before this came, and counts from then
+		j.send(c, 1)
+		c.sent[c.wants%len(c.sent)] = *due
+		*due += j.cfg.every
+	}
+	return nil
 }
 
 // idleJob echoes one message on each connection.
@@ -90,11 +132,10 @@ func (j *idleJob) start() {}
 func (j *idleJob) opened(c *conn) { j.send(c, 1) }
 
 func (j *idleJob) message(c *conn, m *message) error {
-	if c.wants++; c.wants > 1 {
+	if c.wants > 0 {
 		return errors.New("more than one echo came")
 	}
-	j.tallies[0].add(j.now - c.sent[0])
-	return j.check(m, j.mark(c, 0))
+	return j.answer(c, m, &j.tallies[0])
 }
 
 // connectJob opens a connection, closes it as RFC 6455 section 7.1.1 wants, and opens the next.

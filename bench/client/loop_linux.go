@@ -78,6 +78,7 @@ type loop struct {
 	heard      time.Duration // when something came last
 	tallies    [2]tally      // the second: of the connections that echo beside those that sleep
 	released   bool          // standard input has ended
+	tick       func()        // called every millisecond or so, if not nil
 }
 
 const (
@@ -103,7 +104,7 @@ func load(cfg config) (*figures.Load, error) {
 		l.job = &echoJob{l}
 	case "sleep":
 		l.total += cfg.beside
-		l.job = &sleepJob{echoJob{l}}
+		l.job = &sleepJob{echoJob: echoJob{l}}
 	case "broadcast":
 		l.job = newBroadcastJob(l)
 	case "connect":
@@ -198,7 +199,10 @@ func (l *loop) run(d time.Duration, done func() bool) error {
 
 // turn waits, and handles whatever is ready. The system call is raw: there is no other goroutine that should run meanwhile.
 func (l *loop) turn() error {
-	const milliseconds = 20
+	milliseconds := uintptr(20)
+	if l.tick != nil {
+		milliseconds = 1
+	}
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), milliseconds, 0, 0)
 	if errno != 0 && errno != syscall.EINTR {
 		return os.NewSyscallError("epoll_wait", errno)
@@ -206,6 +210,9 @@ func (l *loop) turn() error {
 	l.now = l.clock()
 	if errno != 0 {
 		return nil
+	}
+	if l.tick != nil {
+		l.tick()
 	}
 	for i := range l.events[:n] {
 		ev := &l.events[i]

@@ -5,7 +5,7 @@
 //	client -pid 4711 -conns 100 -depth 16 ws://127.0.0.1:9000/echo
 //	client -mode broadcast -conns 1000 -senders 1 -depth 16 -size 64 ws://127.0.0.1:9000/broadcast
 //	client -mode connect -conns 20 ws://127.0.0.1:9000/echo      # connect, upgrade, close, again and again
-//	client -mode sleep -conns 1000 ws://127.0.0.1:9000/sleep     # and 100 more on /echo
+//	client -mode sleep -conns 1000 -every 10ms ws://127.0.0.1:9000/sleep     # and 100 more on /echo
 //	client -mode idle -conns 10000 -size 512 wss://127.0.0.1:9000/echo
 //
 // A mode that measures begins to count when all connections are open and -warm has passed. "idle" prints "ready" when each connection has
@@ -33,7 +33,8 @@ type config struct {
 	path                  string
 	tls                   bool
 	conns, senders, depth int
-	beside                int // connections that echo beside those whose handler sleeps
+	beside                int           // connections that echo beside those whose handler sleeps
+	every                 time.Duration // how often each of them sends; 0: at once, again and again
 	size                  int
 	op                    byte
 	warm, measured        time.Duration
@@ -73,6 +74,7 @@ func parse() (config, error) {
 	flag.IntVar(&c.senders, "senders", 1, "in broadcast: how many of the connections send")
 	flag.IntVar(&c.depth, "depth", 1, "messages in flight, for each connection that sends; one of a broadcast is until everybody has it")
 	flag.IntVar(&c.beside, "beside", 100, "in sleep: connections that echo meanwhile")
+	flag.DurationVar(&c.every, "every", 0, "in sleep: how often each of those that echo sends; 0: when it has its answer")
 	flag.IntVar(&c.size, "size", 32, "bytes of a message")
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long to go without counting")
 	flag.DurationVar(&c.measured, "for", 2*time.Second, "how long to count")

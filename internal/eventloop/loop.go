@@ -123,9 +123,9 @@ func (l *Loop) poll() bool {
 	}
 	l.mu.Lock()
 	for _, ev := range l.events[:n] {
-		at := &l.slots[uint32(ev.tag)] //nolint:gosec // the lower half
+		at, generation := &l.slots[uint32(ev.tag)], uint32(ev.tag>>32) //nolint:gosec // the halves
 		s := at.s
-		if s == nil || at.generation != uint32(ev.tag>>32) || !s.signal(ev.what) {
+		if s == nil || at.generation != generation || !s.signal(ev.what) {
 			continue // it is gone, or scheduled already
 		}
 		if s.inline {

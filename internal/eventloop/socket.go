@@ -41,8 +41,13 @@ var ErrWouldBlock net.Error = wouldBlock{}
 
 type wouldBlock struct{}
 
-func (wouldBlock) Error() string   { return "eventloop: nothing to read now" }
-func (wouldBlock) Timeout() bool   { return false }
+// Error says what it is.
+func (wouldBlock) Error() string { return "eventloop: nothing to read now" }
+
+// Timeout returns false.
+func (wouldBlock) Timeout() bool { return false }
+
+// Temporary returns true.
 func (wouldBlock) Temporary() bool { return true }
 
 // closed is the lowest bit of Socket.users; the others count.

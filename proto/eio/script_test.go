@@ -2,7 +2,7 @@ package eio
 
 // This file runs the scripts in testdata: conversations with the machine, packets and times in, events and packets out.
 //
-//	server 4 interval=25s timeout=20s upgrade=10s close=30s buffer=1000    # instead of the default one, which is this
+//	server 4 interval=25s timeout=20s upgrade=10s close=30s buffer=1000 rate=0    # instead of the default one, which is this
 //	client 3                                                               # revision 3; its times are in the OPEN packet
 //	receive "4hello"          # a packet by the session's transport
 //	event message "hello"     #   what it meant
@@ -113,6 +113,8 @@ func (x *scripted) make(role Role) script.Command {
 				cfg.UpgradeTimeout = d
 			case "close":
 				cfg.CloseTimeout = d
+			case "rate":
+				cfg.PacketRate, err = strconv.Atoi(value)
 			case "buffer":
 				cfg.SendBuffer, err = strconv.Atoi(value)
 			default:

@@ -23,6 +23,7 @@ type Config struct {
 	UpgradeTimeout time.Duration // for a probe, from its start to the UPGRADE packet
 	CloseTimeout   time.Duration // for the peer to fetch what waits when we close
 	SendBuffer     int           // bytes that may wait for the peer, with PacketCost
+	PacketRate     int           // packets that the peer may send in a second; 0 or less: no limit
 }
 
 // PacketCost is what a packet that waits counts beside its data, in bytes.
@@ -97,12 +98,13 @@ type Session struct {
 	state state
 	probe probe
 
-	waiting  bool // we pinged, and no PONG has come
-	extended bool // since then another packet came, and the peer got more time
-	pings    time.Duration
-	timeout  time.Duration
-	deadline time.Time // of the heartbeat; while closing, of that
-	until    time.Time // the probe's deadline
+	waiting  bool          // we pinged, and no PONG has come
+	extended bool          // since then another packet came, and the peer got more time
+	deadline time.Time     // of the heartbeat, the probe, or the closing
+	rest     time.Duration // what was left of the heartbeat's when the probe began
+
+	second  uint32 // of the time that the last packet came
+	packets uint32 // that came in it
 
 	out    []Packet
 	queued int // bytes in out, with PacketCost
@@ -117,7 +119,7 @@ func New(role Role, rev Revision, cfg *Config, o *Open, now time.Time) *Session 
 
 // Reset makes s what New returns, for a Session that is part of something else.
 func (s *Session) Reset(role Role, rev Revision, cfg *Config, o *Open, now time.Time) {
-	*s = Session{cfg: cfg, role: role, rev: rev, pings: cfg.PingInterval, timeout: cfg.PingTimeout}
+	*s = Session{cfg: cfg, role: role, rev: rev}
 	if role == Server {
 		s.put(Packet{Type: TypeOpen, Data: AppendOpen(nil, rev, o)})
 		s.opened(now)
@@ -193,7 +195,7 @@ func (s *Session) Close(now time.Time) {
 // End ends the session at once, as when its transport has ended. What waits is forgotten.
 func (s *Session) End() {
 	s.state, s.probe = closed, noProbe
-	s.deadline, s.until = time.Time{}, time.Time{}
+	s.deadline = time.Time{}
 	s.out, s.queued = nil, 0
 }
 
@@ -211,6 +213,8 @@ func (s *Session) Receive(p Packet, now time.Time) Event {
 		return s.end(TransportClose)
 	case s.state == closing:
 		return Event{}
+	case !s.count(now):
+		return s.end(TransportError)
 	case s.state == opening:
 		return s.receiveOpen(p, now)
 	}
@@ -227,12 +231,23 @@ func (s *Session) Receive(p Packet, now time.Time) Event {
 	return s.end(ParseError)
 }
 
+// count counts a packet, and reports false if there are too many in a second.
+func (s *Session) count(now time.Time) bool {
+	if second := uint32(now.Unix()); second != s.second {
+		s.second, s.packets = second, 0
+	}
+	s.packets++
+	return s.cfg.PacketRate <= 0 || s.packets <= uint32(s.cfg.PacketRate)
+}
+
 func (s *Session) receiveOpen(p Packet, now time.Time) Event {
 	o, err := ParseOpen(p.Data)
 	if p.Type != TypeOpen || err != nil {
 		return s.end(ParseError)
 	}
-	s.pings, s.timeout = o.PingInterval, o.PingTimeout
+	cfg := *s.cfg
+	cfg.PingInterval, cfg.PingTimeout = o.PingInterval, o.PingTimeout
+	s.cfg = &cfg
 	s.opened(now)
 	return Event{Kind: EventOpen, Open: &o}
 }

@@ -10,9 +10,19 @@ func (s *Session) pinger() bool { return (s.role == Server) == (s.rev == V4) }
 // restart begins the heartbeat anew: the time until we ping, or that the peer may be silent.
 func (s *Session) restart(now time.Time) {
 	s.waiting = false
-	s.deadline = now.Add(s.pings)
+	left := s.cfg.PingInterval
 	if !s.pinger() {
-		s.deadline = s.deadline.Add(s.timeout)
+		left += s.cfg.PingTimeout
+	}
+	s.beat(now, left)
+}
+
+// beat sets how much is left of the heartbeat.
+func (s *Session) beat(now time.Time, left time.Duration) {
+	if s.resting() {
+		s.rest = left
+	} else {
+		s.deadline = now.Add(left)
 	}
 }
 
@@ -25,28 +35,22 @@ func (s *Session) heard(t Type, now time.Time) {
 		s.restart(now)
 	case s.waiting && !s.extended:
 		s.extended = true
-		s.deadline = now.Add(s.timeout)
+		s.beat(now, s.cfg.PingTimeout)
 	}
 }
 
 // Deadline returns when Advance is to be called; the zero time: never.
-func (s *Session) Deadline() time.Time {
-	if s.resting() {
-		return s.until
-	}
-	return s.deadline
-}
+func (s *Session) Deadline() time.Time { return s.deadline }
 
-// resting reports whether a probe's deadline stands in for the heartbeat's.
+// resting reports whether a probe is under way, whose deadline stands in for the heartbeat's.
 func (s *Session) resting() bool {
 	return s.state == open && (s.probe == probing || s.probe == probed)
 }
 
 // Advance tells s the time, and returns what its passing means.
 func (s *Session) Advance(now time.Time) Event {
-	by := s.Deadline()
 	switch {
-	case by.IsZero() || now.Before(by):
+	case s.deadline.IsZero() || now.Before(s.deadline):
 		return Event{}
 	case s.resting():
 		s.StopProbe(now)
@@ -58,7 +62,7 @@ func (s *Session) Advance(now time.Time) Event {
 	}
 	s.put(Packet{Type: TypePing})
 	s.waiting, s.extended = true, false
-	s.deadline = now.Add(s.timeout)
+	s.deadline = now.Add(s.cfg.PingTimeout)
 	return Event{}
 }
 
@@ -69,7 +73,8 @@ func (s *Session) StartProbe(now time.Time) bool {
 		return false
 	}
 	s.probe = probing
-	s.until = now.Add(s.cfg.UpgradeTimeout)
+	s.rest = s.deadline.Sub(now)
+	s.deadline = now.Add(s.cfg.UpgradeTimeout)
 	return true
 }
 
@@ -109,8 +114,7 @@ func (s *Session) upgrade(now time.Time) {
 // StopProbe ends a probe without success. The heartbeat gets back the time that it rested.
 func (s *Session) StopProbe(now time.Time) {
 	if s.resting() {
-		started := s.until.Add(-s.cfg.UpgradeTimeout)
-		s.deadline = s.deadline.Add(now.Sub(started))
+		s.deadline = now.Add(s.rest)
 	}
 	if s.probe != upgraded {
 		s.probe = noProbe

@@ -182,7 +182,7 @@ func (c *Conn) Lend(buf []byte) []byte {
 		return buf
 	}
 	old := c.out
-	c.out = append(buf[:0], old...)
+	c.out = buf[:copy(buf[:cap(buf)], old)]
 	return old
 }
 
