@@ -1,13 +1,11 @@
 package main
 
-// This file holds what is written: the tables, and which targets were reached.
+// This file holds what is written: the machine, the tables, and which targets were reached.
 
 import (
-	"cmp"
-	"crypto/tls"
+	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -16,146 +14,202 @@ import (
 	"time"
 )
 
-func insecure() *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // a certificate made on the spot
+// machine says on what was measured, how, and what.
+func machine(ctx context.Context) string {
+	said := func(args ...string) string {
+		text, err := exec.CommandContext(ctx, args[0], args[1:]...).Output()
+		if err != nil {
+			return "(unknown)"
+		}
+		return strings.TrimSpace(string(text))
+	}
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
+	_, model, _ := strings.Cut(string(cpuinfo), "model name")
+	model, _, _ = strings.Cut(strings.Trim(model, " \t:"), "\n")
+	load, _ := os.ReadFile("/proc/loadavg")
+	compiler, _, _ := strings.Cut(said("cc", "--version"), "\n")
+	libraries := said("go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "github.com/gorilla/websocket", "github.com/lxzan/gws", "github.com/coder/websocket", "github.com/gobwas/ws")
+	libraries += "\nnpm ws " + said("node", "-p", "require('./servers/npmws/node_modules/ws/package.json').version")
+	return fmt.Sprintf("- %s, %d processors, Linux %s; load average at the start %s\n- %s, node %s, %s\n- %s\n- %s: `%s`\n",
+		model, runtime.NumCPU(), said("uname", "-r"), strings.Join(strings.Fields(string(load))[:1], ""),
+		runtime.Version(), said("node", "--version"), compiler, strings.ReplaceAll(libraries, "\n", ", "),
+		time.Now().UTC().Format("2006-01-02"), strings.TrimSpace("go run . "+strings.Join(os.Args[1:], " ")))
 }
 
 // report writes the results.
-func report(w io.Writer, results map[string]map[string]sample) {
-	fmt.Fprintf(w, "# Side by side\n\nMeasured %s on %s, %d processors, Linux %s, %s, node %s, with\n\n    go run . %s\n\n",
-		time.Now().UTC().Format("2006-01-02"), model(), runtime.NumCPU(), said("uname", "-r"), runtime.Version(), said("node", "--version"), strings.Join(os.Args[1:], " "))
-	fmt.Fprint(w, `CPU is user and system time of the server's whole process for a message; ratios are to duplex-push, and above 1 where a server takes more. Medians
-of interleaved rounds, the server alone on one processor with GOMAXPROCS=1, the load on the other, unless a row says that it has both. The machine is shared and
-noisy: trust CPU and ratios, not rates.
-
-Text is checked for UTF-8 by duplex and npm ws. It is not by gorilla, gws as set up by default, coder, gobwas (low-level API) and the C loop, which
-checks nothing at all. gobwas-gather holds answers back while a further whole frame is buffered, by hand.
+func report(w io.Writer, machine string, results map[string]map[string][]sample) {
+	fmt.Fprintf(w, "# Side by side\n\n%s\n", machine)
+	fmt.Fprint(w, `How it is measured stands at the head of main.go. CPU is user and system time of the server's whole process for a message, and in brackets the least
+and the most of the rounds; all other figures are medians. Ratios are to duplex-push: above 1, a server takes more. The machine is
+shared and noisy: trust CPU and its ratios, not messages a second.
 
 `)
+	who(w)
+	medians := make(map[string]map[string]sample)
 	for _, r := range rows {
-		if got := results[r.name]; len(got) > 0 {
-			table(w, r, got)
+		if len(results[r.name]) == 0 {
+			continue
 		}
+		medians[r.name] = make(map[string]sample)
+		for name, list := range results[r.name] {
+			medians[r.name][name] = median(list)
+		}
+		table(w, r, results[r.name], medians[r.name])
 	}
-	targets(w, results)
+	reached(w, medians)
+}
+
+// who says who takes part, and who checks text.
+func who(w io.Writer) {
+	fmt.Fprint(w, "| server | what it is | checks text for UTF-8 |\n|---|---|---|\n")
+	for _, s := range servers {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", s.name, s.what, yes(s.utf8))
+	}
+	fmt.Fprint(w, "\nMessages are text, of ASCII.\n\n")
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "**no**"
+}
+
+// column is a column of a table: by its name, how a figure is printed.
+type column struct {
+	name string
+	cell func(server string) string
 }
 
 // table writes a row of the measurement.
-func table(w io.Writer, r row, got map[string]sample) {
-	fmt.Fprintf(w, "## %s\n\n", r.title)
-	base := got["duplex-push"]
-	names := make([]string, 0, len(got))
-	for _, s := range servers {
-		if _, ok := got[s.name]; ok {
-			names = append(names, s.name)
+func table(w io.Writer, r row, all map[string][]sample, got map[string]sample) {
+	number := func(format string, f func(sample) float64) func(string) string {
+		return func(name string) string { return fmt.Sprintf(format, f(got[name])) }
+	}
+	ratio := func(f func(sample) float64) func(string) string {
+		return func(name string) string {
+			if base, ok := got[push]; ok {
+				return fmt.Sprintf("%.2f", f(got[name])/f(base))
+			}
+			return ""
 		}
 	}
-	if r.mode == "idle" {
-		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(got[a].memory, got[b].memory) })
-		fmt.Fprint(w, "| server | KiB a connection | ratio |\n|---|---:|---:|\n")
-		for _, name := range names {
-			fmt.Fprintf(w, "| %s | %.2f | %.2f |\n", name, got[name].memory/1024, got[name].memory/base.memory)
+	p99 := func(s sample) float64 { return s.p99 }
+	var columns []column
+	order := cpuOf
+	switch r.mode {
+	case "idle":
+		order = kibOf
+		columns = []column{{"KiB a connection", number("%.2f", kibOf)}, {"ratio", ratio(kibOf)}}
+	case "sleep":
+		order = func(s sample) float64 { return -s.rate }
+		columns = []column{{"a second", number("%.0f", rateOf)}, {"ratio", ratio(rateOf)}, {"p50, us", number("%.0f", p50Of)}, {"p99, us", number("%.0f", p99)},
+			{"p99 of those that echo, ms", number("%.2f", besideOf)}}
+	default:
+		cpu := func(name string) string {
+			least, most := spread(all[name])
+			return fmt.Sprintf("%.3f (%.3f-%.3f)", got[name].cpu, least, most)
 		}
-		fmt.Fprintln(w)
-		return
+		columns = []column{{"CPU, us", cpu}, {"ratio", ratio(cpuOf)}, {"a second", number("%.0f", rateOf)}, {"p50, us", number("%.1f", p50Of)}, {"p99, us", number("%.1f", p99)}}
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(got[a].cpu, got[b].cpu) })
-	fmt.Fprint(w, "| server | CPU, us | ratio | a second | p50, us | p99, us |")
-	line := "|---|---:|---:|---:|---:|---:|"
-	if r.mode == "sleep" {
-		fmt.Fprint(w, " p99 of those that echo, us |")
+	fmt.Fprintf(w, "## %s\n\n`-only %s`\n\n| server |", r.title, r.name)
+	line := "|---|"
+	for _, c := range columns {
+		fmt.Fprintf(w, " %s |", c.name)
 		line += "---:|"
 	}
 	fmt.Fprintf(w, "\n%s\n", line)
-	for _, name := range names {
-		s := got[name]
-		fmt.Fprintf(w, "| %s | %.3f | %.2f | %.0f | %.0f | %.0f |", name, s.cpu, s.cpu/base.cpu, s.rate, s.p50, s.p99)
-		if r.mode == "sleep" {
-			fmt.Fprintf(w, " %.0f |", s.bystander)
+	for _, name := range sorted(got, order) {
+		fmt.Fprintf(w, "| %s |", name)
+		for _, c := range columns {
+			fmt.Fprintf(w, " %s |", c.cell(name))
 		}
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintln(w)
 }
 
-// target is a figure that is to be reached: that of mode against the best of others, at most.
-type target struct {
-	row, mode string
-	others    string // by commas; empty: the figure itself, in KiB
-	most      float64
-	figure    func(sample) float64
-	what      string
+// sorted returns the servers, the best first.
+func sorted(got map[string]sample, by func(sample) float64) []string {
+	var names []string
+	for _, s := range servers {
+		if _, ok := got[s.name]; ok {
+			names = append(names, s.name)
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch d := by(got[a]) - by(got[b]); {
+		case d < 0:
+			return -1
+		case d > 0:
+			return 1
+		}
+		return 0
+	})
+	return names
 }
 
-func cpuOf(s sample) float64    { return s.cpu }
-func p50Of(s sample) float64    { return s.p50 }
-func memoryOf(s sample) float64 { return s.memory / 1024 }
-
-const (
-	goroutined = "gorilla,gws,coder"
-	everybody  = "gorilla,gws,coder,gobwas,gobwas-gather,npm-ws"
-)
-
-var allTargets = []target{
-	{"echo32", "duplex-push", goroutined, 0.87, cpuOf, "CPU"},
-	{"echo32", "duplex-push", "gobwas", 0.95, cpuOf, "CPU"},
-	{"echo32", "duplex-loop", goroutined, 0.82, cpuOf, "CPU"},
-	{"echo32", "duplex-loop", "gobwas", 0.90, cpuOf, "CPU"},
-	{"echo32x16", "duplex-push", goroutined, 0.15, cpuOf, "CPU"},
-	{"echo32x16", "duplex-push", "gobwas-gather", 1, cpuOf, "CPU"},
-	{"echo16k", "duplex-push", everybody, 1, cpuOf, "CPU"},
-	{"echo1m", "duplex-push", everybody, 1, cpuOf, "CPU"},
-	{"one", "duplex-push", everybody, 1.05, p50Of, "p50"},
-	{"echo32", "duplex-pull", goroutined, 1, cpuOf, "CPU"},
-	{"echo32x16", "duplex-pull", goroutined, 1, cpuOf, "CPU"},
-	{"echo1m", "duplex-pull", goroutined, 1, cpuOf, "CPU"},
-	{"idle", "duplex-push", "", 0.5, memoryOf, "KiB"},
-	{"idletls", "duplex-push", "", 8, memoryOf, "KiB"},
-	{"idle", "duplex-pull", "", 5, memoryOf, "KiB"},
-	{"broadcast", "duplex-push", everybody, 1, cpuOf, "CPU"},
-	{"broadcast16", "duplex-push", everybody, 0.4, cpuOf, "CPU"},
-	{"connect", "duplex-push", goroutined, 1, cpuOf, "CPU"},
-	{"sleep", "duplex-pull", "duplex-push", 1 / 0.9, func(s sample) float64 { return s.rate }, "rate"},
-	{"sleep", "duplex-push", "", 5, func(s sample) float64 { return s.bystander / 1000 }, "p99 of those that echo, ms"},
-}
-
-// targets writes which of them were reached.
-func targets(w io.Writer, results map[string]map[string]sample) {
-	fmt.Fprint(w, "## Targets\n\n| row | server | figure | against | at most | measured | reached |\n|---|---|---|---|---:|---:|---|\n")
-	for _, t := range allTargets {
-		got := results[t.row]
-		mine, ok := got[t.mode]
+// reached writes which targets were reached.
+func reached(w io.Writer, got map[string]map[string]sample) {
+	fmt.Fprint(w, "## Targets\n\n| row | server | figure | against the best of | target | measured | reached |\n|---|---|---|---|---:|---:|---|\n")
+	for _, t := range targets {
+		v, best, ok := t.measured(got[t.row])
 		if !ok {
 			continue
 		}
-		v, best := t.figure(mine), ""
-		if t.others != "" {
-			least := 0.0
-			for _, name := range strings.Split(t.others, ",") {
-				if s, ok := got[name]; ok && (best == "" || t.figure(s) < least) {
-					best, least = name, t.figure(s)
-				}
-			}
-			if best == "" {
-				continue
-			}
-			v /= least
+		sign, good := "<=", v <= t.bound
+		if t.least {
+			sign, good = ">=", v >= t.bound
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f | %s |\n", t.row, t.mode, t.what, best, t.most, v, map[bool]string{true: "yes", false: "**no**"}[v <= t.most])
+		against := "(the figure itself)"
+		if t.against != nil {
+			against = fmt.Sprintf("%s: %s", strings.Join(t.against, ", "), best)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s %.2f | %.2f | %s |\n", t.row, t.server, t.what, against, sign, t.bound, v, yes(good))
 	}
 }
 
-func model() string {
-	text, _ := os.ReadFile("/proc/cpuinfo")
-	_, rest, _ := strings.Cut(string(text), "model name")
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.Trim(line, " \t:")
+// measured returns the figure of the target or its ratio to that of the best. ok: all that it takes was measured.
+func (t target) measured(got map[string]sample) (v float64, best string, ok bool) {
+	mine, ok := got[t.server]
+	if !ok || t.against == nil {
+		return t.figure(mine), "", ok
+	}
+	for _, name := range t.against {
+		s, ok := got[name]
+		if ok && (best == "" || (t.figure(s) < t.figure(got[best])) != t.least) {
+			best = name
+		}
+	}
+	if best == "" {
+		return 0, "", false
+	}
+	return t.figure(mine) / t.figure(got[best]), best, true
 }
 
-func said(name string, args ...string) string {
-	text, err := exec.Command(name, args...).Output()
-	if err != nil {
-		return "(unknown)"
+// spread returns the least and the most CPU of the rounds.
+func spread(list []sample) (least, most float64) {
+	by := func(a, b sample) int {
+		if a.cpu < b.cpu {
+			return -1
+		}
+		return 1
 	}
-	return strings.TrimSpace(string(text))
+	return slices.MinFunc(list, by).cpu, slices.MaxFunc(list, by).cpu
+}
+
+// median takes the median of each figure.
+func median(list []sample) sample {
+	mid := func(f func(sample) float64) float64 {
+		v := make([]float64, 0, len(list))
+		for _, s := range list {
+			v = append(v, f(s))
+		}
+		slices.Sort(v)
+		return (v[len(v)/2] + v[(len(v)-1)/2]) / 2
+	}
+	return sample{
+		cpu: mid(cpuOf), rate: mid(rateOf), p50: mid(p50Of), p99: mid(func(s sample) float64 { return s.p99 }),
+		memory: mid(func(s sample) float64 { return s.memory }), beside: mid(func(s sample) float64 { return s.beside }),
+	}
 }

@@ -22,10 +22,10 @@ func encoding(accept []string) string {
 		if refused(parameter) {
 			continue
 		}
-		switch {
-		case name == "gzip":
-			return "gzip"
-		case name == "deflate":
+		switch name {
+		case "gzip":
+			return name
+		case "deflate":
 			best = name
 		}
 	}

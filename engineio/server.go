@@ -50,6 +50,7 @@ type Server struct {
 	set     *settings
 	bad     error // the options are wrong
 	socket  *websocket.Server
+	began   time.Time
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -63,7 +64,7 @@ type Server struct {
 // NewServer returns a Server that calls h. opts may be nil. Where they are wrong, every request is answered with 500, and the
 // reason is logged.
 func NewServer(h Handler, opts *Options) *Server {
-	s := &Server{handler: h, sessions: make(map[string]*Session)}
+	s := &Server{handler: h, began: time.Now(), sessions: make(map[string]*Session)}
 	s.set, s.bad = newSettings(opts)
 	s.socket = &websocket.Server{Handle: s.handleSocket, Options: s.set.socket}
 	return s

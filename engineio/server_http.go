@@ -179,6 +179,18 @@ func (s *Session) addHeaders(h http.Header, r *http.Request, opened bool) error 
 	return nil
 }
 
+// requestHeaders adds what the application wants to the response to r, one that polls. opened: it opens the session.
+func (s *Session) requestHeaders(w http.ResponseWriter, r *http.Request, opened bool) *eio.Refusal {
+	if !s.server.set.hasHeaders() {
+		return nil
+	}
+	if err := s.addHeaders(w.Header(), r, opened); err != nil {
+		s.server.logger().Error("engineio: a header that cannot be sent", "error", err)
+		return &eio.Refusal{Code: eio.BadRequest, Status: http.StatusInternalServerError, Message: "Internal server error", Detail: err.Error()}
+	}
+	return nil
+}
+
 // hasHeaders reports whether addHeaders adds anything.
 func (s *settings) hasHeaders() bool {
 	return s.Cookie != nil || s.InitialHeaders != nil || s.Headers != nil

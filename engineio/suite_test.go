@@ -181,7 +181,7 @@ func (s *site) post(query, body string) reply {
 	return s.ask(http.MethodPost, query, body)
 }
 func (s *site) wantOK(query, body string) { s.t.Helper(); s.want(s.post(query, body), 200, "ok") }
-func (s *site) wantGet(query string, packets string) {
+func (s *site) wantGet(query, packets string) {
 	s.t.Helper()
 	s.want(s.get(query), 200, packets)
 }
@@ -335,13 +335,6 @@ func (s *site) eventually(what string, f func() bool) {
 			s.t.Fatalf("not in 10 s: %s", what)
 		}
 	}
-}
-
-// polling reports whether a poll of the session waits.
-func polling(s *Session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.poll != nil
 }
 
 // later sends a request in the background.

@@ -41,10 +41,9 @@ func TestDecoderHoweverCut(t *testing.T) {
 				if part = part[n:]; m == nil {
 					continue
 				}
-				switch {
-				case m.op == opPing:
+				if m.op == opPing {
 					pings++
-				default:
+				} else {
 					data = append(data, *m)
 				}
 			}

@@ -204,13 +204,14 @@ func (l *loop) turn() error {
 		milliseconds = 1
 	}
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), milliseconds, 0, 0)
-	if errno != 0 && errno != syscall.EINTR {
+	switch errno {
+	case 0:
+	case syscall.EINTR:
+		n = 0
+	default:
 		return os.NewSyscallError("epoll_wait", errno)
 	}
 	l.now = l.clock()
-	if errno != 0 {
-		return nil
-	}
 	if l.tick != nil {
 		l.tick()
 	}

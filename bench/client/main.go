@@ -36,6 +36,7 @@ type config struct {
 	beside                int           // connections that echo beside those whose handler sleeps
 	every                 time.Duration // how often each of them sends; 0: at once, again and again
 	size                  int
+	binary                bool
 	op                    byte
 	warm, measured        time.Duration
 	pid                   int
@@ -49,26 +50,30 @@ const (
 )
 
 func main() {
-	cfg, err := parse()
-	var l *figures.Load
-	if err == nil {
-		if cfg.tls {
-			err = idleTLS(cfg)
-		} else {
-			l, err = load(cfg)
-		}
-	}
-	if err == nil && l != nil {
-		err = json.NewEncoder(os.Stdout).Encode(l)
-	}
-	if err != nil {
+	var cfg config
+	cfg.flags()
+	flag.Parse()
+	if err := run(cfg, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(1)
 	}
 }
 
-func parse() (config, error) {
-	var c config
+func run(cfg config, address string) error {
+	if err := cfg.complete(address); err != nil {
+		return err
+	}
+	if cfg.tls {
+		return idleTLS(cfg)
+	}
+	l, err := load(cfg)
+	if err != nil || l == nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(l)
+}
+
+func (c *config) flags() {
 	flag.StringVar(&c.mode, "mode", "echo", "echo, broadcast, idle, connect or sleep")
 	flag.IntVar(&c.conns, "conns", 100, "connections; in connect, how many at once")
 	flag.IntVar(&c.senders, "senders", 1, "in broadcast: how many of the connections send")
@@ -79,28 +84,31 @@ func parse() (config, error) {
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long to go without counting")
 	flag.DurationVar(&c.measured, "for", 2*time.Second, "how long to count")
 	flag.IntVar(&c.pid, "pid", 0, "process whose CPU is counted: the server's")
-	binary := flag.Bool("binary", false, "send binary messages; else text, which a server may have to check")
-	flag.Parse()
-	if c.op = opText; *binary {
+	flag.BoolVar(&c.binary, "binary", false, "send binary messages; else text, which a server may have to check")
+}
+
+// complete takes the address, and checks the rest.
+func (c *config) complete(address string) error {
+	if c.op = opText; c.binary {
 		c.op = opBinary
 	}
-	u, err := url.Parse(flag.Arg(0))
+	u, err := url.Parse(address)
 	if err != nil {
-		return c, err
+		return err
 	}
 	c.tls, c.path = u.Scheme == "wss", u.Path
 	if c.server, err = netip.ParseAddrPort(u.Host); err != nil || !c.server.Addr().Is4() {
-		return c, fmt.Errorf("%q has no IPv4 address and port", flag.Arg(0))
+		return fmt.Errorf("%q has no IPv4 address and port", address)
 	}
 	switch {
 	case c.size < 3 || c.conns < 1:
-		return c, errors.New("at least 3 bytes and one connection are needed, to check what comes back")
+		return errors.New("at least 3 bytes and one connection are needed, to check what comes back")
 	case c.depth < 1 || c.depth > maxDepth || c.senders < 1 || c.senders > min(maxSenders, c.conns):
-		return c, fmt.Errorf("at most %d messages in flight and %d senders can be told apart", maxDepth, maxSenders)
+		return fmt.Errorf("at most %d messages in flight and %d senders can be told apart", maxDepth, maxSenders)
 	case c.tls && c.mode != "idle":
-		return c, errors.New("over TLS connections can only be idle")
+		return errors.New("over TLS connections can only be idle")
 	}
-	return c, nil
+	return nil
 }
 
 // request is the handshake: RFC 6455 section 4.1, with the key of its example.

@@ -3,6 +3,7 @@ package eventloop
 // This file holds the Loop: who is ready, who runs them, and the timers.
 
 import (
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -81,6 +82,7 @@ func (l *Loop) work() {
 		if !l.polling {
 			l.polling = true
 			l.mu.Unlock()
+			runtime.Gosched() // those whose Runner blocked may be able to go on: there is always more to poll on a busy loop
 			ok := l.poll()
 			l.mu.Lock()
 			l.polling = false

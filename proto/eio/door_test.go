@@ -3,6 +3,7 @@ package eio
 // This file tests what stands before and around packets: the query, refusals, OPEN, JSONP.
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"strings"
@@ -197,7 +198,7 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		again, err := ParseForm([]byte(formed(string(payload))))
-		if err != nil || string(again) != string(payload) {
+		if err != nil || !bytes.Equal(again, payload) {
 			t.Fatalf("%q became %q, %v", payload, again, err)
 		}
 	})

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrForm is the error for a JSONP request whose body is not the field d and nothing else.
-var ErrForm = errors.New("eio: a JSONP request whose body is not d=...")
+var ErrForm = errors.New("eio: a JSONP request whose body is not the field d")
 
 // maxIndex is how many digits the number of a JSONP callback may have.
 const maxIndex = 9

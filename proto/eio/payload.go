@@ -78,7 +78,10 @@ type framed struct {
 // nextV4 cuts a packet off the front of a payload of revision 4. after is nil behind the last.
 func nextV4(b []byte) (one framed, after []byte, err error) {
 	data, rest, more := bytes.Cut(b, []byte{separator})
-	if more {
+	switch {
+	case len(data) == 0:
+		return framed{}, nil, ErrEmptyPacket
+	case more:
 		after = rest
 	}
 	return framed{data: data}, after, nil

@@ -27,10 +27,9 @@ var (
 	useTLS = flag.Bool("tls", false, "serve TLS, with a certificate made on the spot")
 )
 
-// HTTP parses the command line and serves mux, and /rss beside it, until the process is killed: it returns only an error. wrap, which may be
-// nil, is put around the listener, below TLS.
+// HTTP serves mux, and /rss beside it, until the process is killed: it returns only an error. wrap, which may be nil, is put around the
+// listener, below TLS. The command line has been parsed.
 func HTTP(mux *http.ServeMux, wrap func(net.Listener) net.Listener) error {
-	flag.Parse()
 	mux.HandleFunc("/rss", RSS)
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {

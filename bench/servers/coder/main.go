@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"net/http"
 	"time"
 
@@ -67,6 +68,7 @@ func broadcast(ctx context.Context, _ *websocket.Conn, t websocket.MessageType, 
 }
 
 func main() {
+	flag.Parse()
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(false, echo))
 	mux.Handle("/sleep", handle(false, sleep))

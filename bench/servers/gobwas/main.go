@@ -142,6 +142,7 @@ func broadcast(_ *conn, h ws.Header, p []byte) error {
 }
 
 func main() {
+	flag.Parse()
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(false, echo))
 	mux.Handle("/sleep", handle(false, sleep))

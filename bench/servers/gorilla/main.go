@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"net/http"
 	"sync"
 	"time"
@@ -77,6 +78,7 @@ func broadcast(_ *conn, t int, p []byte) error {
 }
 
 func main() {
+	flag.Parse()
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(false, echo))
 	mux.Handle("/sleep", handle(false, sleep))

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"net/http"
 	"time"
 
@@ -64,6 +65,7 @@ func broadcast(_ *gws.Conn, m *gws.Message) {
 }
 
 func main() {
+	flag.Parse()
 	mux := http.NewServeMux()
 	mux.Handle("/echo", handle(&handler{each: echo}))
 	mux.Handle("/sleep", handle(&handler{each: sleep}))
