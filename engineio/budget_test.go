@@ -5,12 +5,8 @@ package engineio
 // This file holds what a session may cost: bytes while it is idle, allocations for a message.
 
 import (
-	"bufio"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
+	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -19,7 +15,7 @@ import (
 )
 
 // A byte here is a byte for each idle client.
-func TestBudgetSession(t *testing.T) {
+func TestAllocSession(t *testing.T) {
 	if n := unsafe.Sizeof(Session{}); n > 320 {
 		t.Errorf("a Session has %d bytes", n)
 	}
@@ -28,40 +24,10 @@ func TestBudgetSession(t *testing.T) {
 	}
 }
 
-// socketByHand opens a session on WebSocket whose client throws away what comes, at no cost.
-func socketByHand(t testing.TB, s *site) *Session {
-	t.Helper()
-	u, _ := url.Parse(s.url)
-	c, err := net.Dial("tcp", u.Host) //nolint:noctx // a test's own server
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	_, _ = fmt.Fprintf(c, "GET /?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", sock4, u.Host)
-	r := bufio.NewReader(c)
-	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("%v, %v", res, err)
-	}
-	head := make([]byte, 2)
-	if _, err := io.ReadFull(r, head); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, c) }()
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	for _, session := range s.server.sessions {
-		return session
-	}
-	t.Fatal("no session")
-	return nil
-}
-
-func TestBudgetSend(t *testing.T) {
+func TestAllocSend(t *testing.T) {
 	s := start(t, nil)
-	session := socketByHand(t, s)
-	s.eventually("the session has started", session.Writable)
+	session, c, _ := socketByHand(t, s)
+	go func() { _, _ = io.Copy(io.Discard, c) }()
 	text, binary := Text("a message of some thirty bytes"), Binary([]byte("and another"))
 	prepared := NewPrepared(text, binary)
 	for name, f := range map[string]func() error{
@@ -78,6 +44,20 @@ func TestBudgetSend(t *testing.T) {
 			t.Errorf("%s makes %v allocations", name, n)
 		}
 	}
+}
+
+// An idle session on WebSocket holds no goroutine.
+func TestAllocGoroutines(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no event loop here")
+	}
+	s := start(t, nil)
+	socketByHand(t, s)
+	before := runtime.NumGoroutine()
+	for range 100 {
+		socketByHand(t, s)
+	}
+	s.eventually("goroutines are gone", func() bool { return runtime.NumGoroutine() <= before+5 })
 }
 
 // BenchmarkPolling is a POST and a GET that fetches its echo.

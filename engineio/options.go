@@ -32,8 +32,6 @@ type Options struct {
 	PingTimeout  time.Duration
 	// UpgradeTimeout is how long the change to WebSocket may take. If zero, 10 s.
 	UpgradeTimeout time.Duration
-	// CloseTimeout is how long a polling client has to fetch what waits when we close. If zero, 30 s.
-	CloseTimeout time.Duration
 	// BodyTimeout is how long the body of a request, and the writing of a response, may take. If zero, 10 s.
 	BodyTimeout time.Duration
 
@@ -95,6 +93,9 @@ type ConnectionError struct {
 	Detail  string // more, for the log; may be empty
 }
 
+// closeTimeout is how long a client that polls has to fetch what waits when we close.
+const closeTimeout = 30 * time.Second
+
 // settings are Options with the defaults filled in, and what follows from them.
 type settings struct {
 	Options
@@ -112,7 +113,6 @@ func newSettings(o *Options) (*settings, error) {
 	setDefault(&s.PingInterval, 25*time.Second)
 	setDefault(&s.PingTimeout, 20*time.Second)
 	setDefault(&s.UpgradeTimeout, 10*time.Second)
-	setDefault(&s.CloseTimeout, 30*time.Second)
 	setDefault(&s.BodyTimeout, 10*time.Second)
 	setDefault(&s.MaxPayload, 1_000_000)
 	setDefault(&s.MaxPackets, 10_000)
@@ -132,7 +132,7 @@ func newSettings(o *Options) (*settings, error) {
 		PingInterval:   s.PingInterval,
 		PingTimeout:    s.PingTimeout,
 		UpgradeTimeout: s.UpgradeTimeout,
-		CloseTimeout:   s.CloseTimeout,
+		CloseTimeout:   closeTimeout,
 		SendBuffer:     s.SendBuffer,
 		PacketRate:     s.PacketRate,
 	}

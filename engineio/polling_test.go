@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -194,7 +195,8 @@ func TestHeartbeat(t *testing.T) {
 
 // Close lets what waits go first; Discard does not.
 func TestClose(t *testing.T) {
-	s := start(t, &Options{CloseTimeout: 50 * time.Millisecond})
+	s := start(t, nil)
+	s.server.set.machine.CloseTimeout = 50 * time.Millisecond
 	id, q := s.openPolling(poll4)
 	session := s.session(id)
 	_ = session.Send(Text("bye"))
@@ -272,6 +274,25 @@ func TestAbortedPoll(t *testing.T) {
 	if r := s.reason(t, id); r != TransportError {
 		t.Error(r)
 	}
+}
+
+// A poll outlasts the times that an http.Server gives to requests.
+func TestServerTimeouts(t *testing.T) {
+	s := start(t, nil)
+	srv := httptest.NewUnstartedServer(s.server)
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	srv.Start()
+	defer srv.Close()
+	s.url = srv.URL
+	id, q := s.openPolling(poll4)
+	for range 2 {
+		poll := s.later(http.MethodGet, q, nil)
+		s.eventually("the poll waits", s.session(id).Writable)
+		time.Sleep(300 * time.Millisecond)
+		_ = s.session(id).Send(Text("late"))
+		s.want(<-poll, 200, "4late")
+	}
+	s.session(id).Discard()
 }
 
 func TestCompression(t *testing.T) {

@@ -160,9 +160,12 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *eio.Refusal
 	binary := strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream")
 	s.mu.Lock()
 	limit := s.maxPayload
-	refusal := s.checkPost(r, binary)
-	if refusal != nil {
-		s.endUnlock(TransportError)
+	if refusal := s.checkPost(r, binary); refusal != nil {
+		if s.socket == nil { // else somebody is too late
+			s.endUnlock(TransportError)
+		} else {
+			s.mu.Unlock()
+		}
 		return refusal
 	}
 	s.post = p
@@ -191,6 +194,10 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *eio.Refusal
 // checkPost refuses a POST by what its header says. s.mu is held.
 func (s *Session) checkPost(r *http.Request, binary bool) *eio.Refusal {
 	switch {
+	case s.reason != "":
+		return &eio.Refusal{Code: eio.UnknownSID}
+	case s.socket != nil:
+		return &eio.Refusal{Code: eio.BadRequest, Detail: "the session polls no longer"}
 	case s.post != nil:
 		return &eio.Refusal{Code: eio.BadRequest, Detail: "two requests with data at once"}
 	case binary && s.format.Revision == eio.V4:

@@ -191,7 +191,7 @@ func (s *Session) queueUnlock(packets []eio.Packet) error {
 }
 
 // Close ends the session: what waits goes first, then, to a client that polls, a CLOSE packet. A client that does not fetch it has
-// Options.CloseTimeout. Nothing can be sent any more, and nothing more is heard.
+// 30 s. Nothing can be sent any more, and nothing more is heard.
 func (s *Session) Close() {
 	s.mu.Lock()
 	s.m.Close(time.Now())

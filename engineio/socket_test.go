@@ -3,9 +3,15 @@ package engineio
 // This file tests sessions on WebSocket, and the change to it.
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -323,4 +329,74 @@ func TestShutdownInTime(t *testing.T) {
 	}
 	s.eventually("all but the one that hangs are gone", func() bool { return s.server.Len() == 1 })
 	close(free)
+}
+
+// socketByHand opens a session on WebSocket whose client is only a connection. r has what comes behind the OPEN packet.
+func socketByHand(t testing.TB, s *site, header ...string) (session *Session, c net.Conn, r *bufio.Reader) {
+	t.Helper()
+	u, _ := url.Parse(s.url)
+	c, err := net.Dial("tcp", u.Host) //nolint:noctx // a test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_, _ = fmt.Fprintf(c, "GET /?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", sock4, u.Host, strings.Join(header, ""))
+	r = bufio.NewReader(c)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", res, err)
+	}
+	_, packet := readFrame(t, r)
+	o, err := eio.ParseOpen([]byte(packet[1:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.session(o.SID), c, r
+}
+
+// readFrame reads a frame of less than 64 KiB, and tells whether it is compressed.
+func readFrame(t testing.TB, r *bufio.Reader) (compressed bool, payload string) {
+	t.Helper()
+	read := func(n int) []byte {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(r, b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	head := read(2)
+	n := int(head[1])
+	if n == 126 {
+		n = int(binary.BigEndian.Uint16(read(2)))
+	}
+	return head[0]&0x40 != 0, string(read(n))
+}
+
+// Messages are compressed from the threshold on, unless they say that they should not be.
+func TestSocketCompression(t *testing.T) {
+	s := start(t, &Options{Deflate: new(websocket.Deflate)})
+	session, _, r := socketByHand(t, s, "Sec-WebSocket-Extensions: permessage-deflate\r\n")
+	long := Text(strings.Repeat("long ", 400))
+	plain := long
+	plain.Plain = true
+	for _, tt := range []struct {
+		name string
+		send func() error
+		want bool
+	}{
+		{"long", func() error { return session.Send(long) }, true},
+		{"short", func() error { return session.Send(Text("short")) }, false},
+		{"plain", func() error { return session.Send(plain) }, false},
+		{"long, prepared", func() error { return session.SendPrepared(NewPrepared(long)) }, true},
+		{"plain, prepared", func() error { return session.SendPrepared(NewPrepared(plain)) }, false},
+	} {
+		if err := tt.send(); err != nil {
+			t.Fatal(err)
+		}
+		compressed, payload := readFrame(t, r)
+		if compressed != tt.want || compressed != (len(payload) < 100 && tt.name != "short") {
+			t.Errorf("%s: compressed %v, %d bytes", tt.name, compressed, len(payload))
+		}
+	}
 }

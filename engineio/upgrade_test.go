@@ -78,9 +78,10 @@ func TestUpgradeTimeout(t *testing.T) {
 	s.wantGet(q, "2")
 }
 
-// After an upgrade the heartbeat goes on, and a session that is closed during one has CloseTimeout.
+// After an upgrade the heartbeat goes on, and a session that is closed during one has its time.
 func TestHeartbeatAfterUpgrade(t *testing.T) {
-	s := start(t, &Options{PingInterval: 50 * time.Millisecond, PingTimeout: 100 * time.Millisecond, CloseTimeout: 100 * time.Millisecond})
+	s := start(t, &Options{PingInterval: 50 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
+	s.server.set.machine.CloseTimeout = 100 * time.Millisecond
 	id, _ := s.openPolling(poll4)
 	c := s.dial(sock4 + "&sid=" + id)
 	s.write(c, "2probe")

@@ -38,8 +38,8 @@ func (p *pushing) remote() net.Addr {
 }
 
 const (
-	pushBuffer = 16 << 10  // bytes: what is read into, by who is run
-	turnBytes  = 256 << 10 // bytes that a connection may be read of before the others have their turn
+	pushBuffer = 16 << 10 // bytes: what is read into, by who is run
+	turnBytes  = 1 << 20  // bytes that a connection may be read of before the others have their turn
 )
 
 // loops are the process's event loops, one for each thread that runs Go code. They are started by the first connection that needs one.

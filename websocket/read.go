@@ -160,7 +160,7 @@ func (c *Conn) join(p []byte) error {
 }
 
 // grow makes room for n bytes more in the message. It at most doubles what came, or adds what must be added: a peer that only
-// announces a large message costs nothing.
+// announces a large message costs nothing. readAhead asks for three times what came: more often copied would cost more than it saves.
 func (c *Conn) grow(n int) error {
 	in := c.in
 	if len(in.msg)+n <= cap(in.msg) {
@@ -196,7 +196,7 @@ func (c *Conn) readAhead(ctx context.Context) error {
 	in := c.in
 	n := len(in.msg)
 	if free := int64(cap(in.msg) - n); free < min(want, smallBuffer) {
-		if err := c.grow(int(min(want, int64(max(n, firstStep))))); err != nil {
+		if err := c.grow(int(min(want, int64(max(3*n, firstStep))))); err != nil {
 			return err
 		}
 	}

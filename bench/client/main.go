@@ -22,8 +22,6 @@ import (
 	"net/url"
 	"os"
 	"time"
-
-	"github.com/duplex-go/duplex/bench/internal/figures"
 )
 
 // config is what the command line says.
