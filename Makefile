@@ -3,12 +3,13 @@ SHELL := /bin/bash
 MODULES := $(dir $(wildcard go.mod */go.mod))
 FUZZTIME ?= 30s
 BENCH ?= .
+BENCHFLAGS ?=
 TESTFLAGS ?=
 
 # in_modules runs a command in the folder of each module.
 in_modules = @set -e; for dir in $(MODULES); do (cd "$$dir" && $(1)); done
 
-.PHONY: help build setup test race budgets conformance fuzz bench check fmt fmt-check vet arch lint cross
+.PHONY: help build setup test race budgets conformance fuzz bench gobench check fmt fmt-check vet arch lint cross
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,7 +35,10 @@ conformance: setup ## other people's clients, servers and suites against ours
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## benchmarks with allocations (BENCH=Echo)
+bench: ## side by side with other libraries, into bench/RESULTS.md (BENCHFLAGS='-rounds 5 -only echo32')
+	cd bench && go run . $(BENCHFLAGS)
+
+gobench: ## Go benchmarks with allocations (BENCH=Echo)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 check: fmt-check vet arch lint cross race ## all that must be clean before a commit

@@ -163,7 +163,8 @@ func reached(w io.Writer, got map[string]map[string]sample) {
 		}
 		against := "(the figure itself)"
 		if t.against != nil {
-			against = fmt.Sprintf("%s: %s", strings.Join(t.against, ", "), best)
+			there := slices.DeleteFunc(slices.Clone(t.against), func(name string) bool { _, ok := got[t.row][name]; return !ok })
+			against = fmt.Sprintf("%s: %s", strings.Join(there, ", "), best)
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s %.2f | %.2f | %s |\n", t.row, t.server, t.what, against, sign, t.bound, v, yes(good))
 	}

@@ -169,7 +169,8 @@ func (s *Session) endDirect(err error) error {
 
 // sendError returns what Send does when writing to the socket failed.
 func sendError(err error) error {
-	if websocket.CloseStatus(err) == websocket.StatusPolicyViolation {
+	var e *websocket.CloseError
+	if errors.As(err, &e) && e.Local && e.Code == websocket.StatusPolicyViolation {
 		return ErrFull
 	}
 	return ErrClosed
