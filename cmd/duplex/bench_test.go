@@ -162,7 +162,7 @@ func TestBenchErrors(t *testing.T) {
 		"duration": {[]string{"echo", silent, "-d", "0s"}, "--duration"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := runCommand(t, append(tt.args, "--conns=2", "--duration=200ms")[:len(tt.args)+map[bool]int{true: 2}[len(tt.args) == 2]]...)
+			_, _, err := runCommand(t, append([]string{tt.args[0], "-c", "2", "-d", "200ms"}, tt.args[1:]...)...)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v", err)
 			}
