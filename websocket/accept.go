@@ -110,13 +110,21 @@ func (s *acceptSettings) accept(w http.ResponseWriter, r *http.Request) (*Conn, 
 	if err != nil {
 		return nil, err
 	}
-	_ = nc.SetDeadline(time.Now().Add(s.set.WriteTimeout)) // net/http's deadlines hold no longer
 	s.Trace.responded(head)
-	if _, err := nc.Write(head); err != nil {
+	nc = newMovable(nc)
+	sent := 0
+	if t, ok := nc.(tryWriter); ok {
+		sent, err = t.TryWrite(head, nil)
+	}
+	if sent < len(head) && err == nil {
+		_ = nc.SetDeadline(time.Now().Add(s.set.WriteTimeout))
+		_, err = nc.Write(head[sent:])
+	}
+	if err != nil {
 		_ = nc.Close()
 		return nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
-	_ = nc.SetDeadline(time.Time{})
+	_ = nc.SetDeadline(time.Time{}) // net/http's hold no longer
 	tune(nc)
 	return newConn(nc, ws.Server, s.set, a, early), nil
 }

@@ -61,7 +61,7 @@ func CheckHead(target, host string, header Fields) *Refusal {
 		return refuse(400, "malformed escape in the path")
 	case strings.IndexByte(path, 0) >= 0:
 		return refuse(400, "NUL in the path")
-	case slices.Contains(strings.FieldsFunc(path, isSlash), ".."):
+	case strings.Contains(path, "..") && slices.Contains(strings.FieldsFunc(path, isSlash), ".."):
 		return refuse(400, "\"..\" in the path")
 	case !isHost(host):
 		return refuse(400, "no Host, or one that is none")
