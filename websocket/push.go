@@ -235,6 +235,35 @@ func (p *pushing) do(m Message) {
 	err = p.h.Message(p.c.Context(), p.c, m)
 }
 
+// ping calls the Handler, if it wants to know. p is nil in pull mode.
+func (p *pushing) ping(payload []byte) {
+	if p == nil {
+		return
+	}
+	if h, ok := p.h.(PingHandler); ok {
+		defer p.closeOnPanic()
+		h.Ping(p.c, payload)
+	}
+}
+
+// pong calls the Handler, if it wants to know. p is nil in pull mode.
+func (p *pushing) pong(payload []byte, rtt time.Duration) {
+	if p == nil {
+		return
+	}
+	if h, ok := p.h.(PongHandler); ok {
+		defer p.closeOnPanic()
+		h.Pong(p.c, payload, rtt)
+	}
+}
+
+// closeOnPanic is deferred where a Handler is called that returns nothing.
+func (p *pushing) closeOnPanic() {
+	if err := p.recovered(recover(), nil); err != nil {
+		p.c.closeFor(err)
+	}
+}
+
 // tell calls Handler.Closed, once.
 func (p *pushing) tell() {
 	if p.closed {

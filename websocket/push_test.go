@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -488,3 +489,51 @@ func TestPushAllocations(t *testing.T) {
 	}
 	_ = client.CloseNow()
 }
+
+// controls is a Handler that wants to know of pings and pongs.
+type controls struct {
+	MessageFunc
+	pings, pongs chan string // of one
+	rtt          atomic.Int64
+}
+
+func (h *controls) Ping(_ *Conn, payload []byte) {
+	select {
+	case h.pings <- string(payload):
+	default:
+		panic("one ping is enough")
+	}
+}
+
+func (h *controls) Pong(_ *Conn, payload []byte, rtt time.Duration) {
+	h.rtt.Store(int64(rtt))
+	h.pongs <- string(payload)
+}
+
+// A Handler sees pings and pongs if it wants to, on every transport; if it panics over one, its connection is closed.
+func TestControlHandlers(t *testing.T) {
+	for name, pair := range pairs {
+		t.Run(name, func(t *testing.T) {
+			client, server := pair(t, &Options{Logger: slog.New(slog.DiscardHandler)})
+			here := &controls{MessageFunc: discard, pongs: make(chan string, 1)}
+			there := &controls{MessageFunc: discard, pings: make(chan string, 1)}
+			client.Serve(here)
+			server.Serve(there)
+			if _, err := client.Ping(testContext(t)); err != nil {
+				t.Fatal(err)
+			}
+			if ping, pong := <-there.pings, <-here.pongs; ping != pong || len(ping) != 8 || here.rtt.Load() <= 0 {
+				t.Errorf("ping %q, pong %q, %d ns", ping, pong, here.rtt.Load())
+			}
+			there.pings <- ""
+			_, _ = client.Ping(testContext(t)) // its pong was on the way
+			<-client.isGone()
+			if err := client.ended(); CloseStatus(err) != StatusInternalError {
+				t.Errorf("after the panic: %v", err)
+			}
+			_ = server.Close(StatusNormalClosure, "")
+		})
+	}
+}
+
+func discard(context.Context, *Conn, Message) error { return nil }

@@ -236,14 +236,17 @@ func (c *Conn) nextPiece(ctx context.Context) (p []byte, last bool, err error) {
 func (c *Conn) handleUnlock(ev ws.Event) error {
 	switch ev.Kind {
 	case ws.EventPing:
+		push := c.push
 		c.mu.Unlock()
+		push.ping(ev.Data)
 		if c.set.hooks.ping != nil {
 			c.set.hooks.ping(c, ev.Data)
 		}
 		return nil
 	case ws.EventPong:
-		rtt := c.handlePong(ev.Data)
+		rtt, push := c.handlePong(ev.Data), c.push
 		c.mu.Unlock()
+		push.pong(ev.Data, rtt)
 		if c.set.hooks.pong != nil {
 			c.set.hooks.pong(c, ev.Data, rtt)
 		}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ type end struct {
 	*Conn
 	in   chan Message // nil: pull mode
 	next chan struct{}
-	held bool // the Handler waits at next
+	held atomic.Bool // the Handler waits at next
 }
 
 // served returns c in push mode.
@@ -119,13 +120,13 @@ func (e *end) Read(ctx context.Context) (Message, error) {
 	if e.in == nil {
 		return e.Conn.Read(ctx)
 	}
-	if e.held {
-		e.held = false
+	if e.held.Swap(false) {
 		e.next <- struct{}{}
 	}
 	select {
 	case m, ok := <-e.in:
-		if e.held = ok; ok {
+		if ok {
+			e.held.Store(true)
 			return m, nil
 		}
 		return Message{}, e.ended()
