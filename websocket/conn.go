@@ -326,7 +326,8 @@ func (c *Conn) takeReading() {
 	if p := c.pull.Load(); p != nil {
 		_ = c.nc.SetReadDeadline(past) // whoever reads gives way
 		p.turn <- struct{}{}
-	} else {
+	}
+	if c.pull.Load() == nil { // it may just have changed
 		c.feeding.Lock()
 		c.push.sock.Block()
 	}
@@ -411,7 +412,9 @@ func (c *Conn) tidy() {
 	}
 	select {
 	case p.turn <- struct{}{}:
-		c.in.forget(c)
+		if c.pull.Load() == p {
+			c.in.forget(c)
+		}
 		<-p.turn
 	default:
 	}

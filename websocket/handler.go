@@ -75,17 +75,22 @@ func (c *Conn) Serve(h Handler) {
 		c.closeFor(err)
 	}
 	pull := c.pull.Load()
-	if c.lockTurn(context.Background(), pull) != nil || !c.lockWrite() { // it has ended
+	if c.lockTurn(context.Background(), pull) != nil { // it has ended
 		go p.tell()
 		return
 	}
-	moved := p.moveToLoop()
-	c.unlockWrite()
-	if moved {
-		p.sock.Start(c.m.Pending())
+	if !c.lockWrite() { // so it has
+		<-pull.turn
+		go p.tell()
 		return
 	}
-	<-pull.turn
+	moved, wake := p.moveToLoop()
+	c.unlockWrite()
+	<-pull.turn // somebody who closes may wait for it
+	if moved {
+		p.sock.Start(wake)
+		return
+	}
 	go p.serve()
 }
 

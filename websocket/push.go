@@ -66,24 +66,24 @@ func (s *loopSet) pick() *eventloop.Loop {
 
 var turns = sync.Pool{New: func() any { return newTurn() }}
 
-// moveToLoop moves the connection to a loop. It reports false if that is not possible, and everything is as before. The caller holds
-// the turns to read and to write.
-func (p *pushing) moveToLoop() bool {
+// moveToLoop moves the connection to a loop. It reports false if that is not possible, and everything is as before. wake: there is something
+// to do at once. The caller holds the turns to read and to write.
+func (p *pushing) moveToLoop() (moved, wake bool) {
 	c := p.c
 	m, ok := underTLS(c.nc).(*movable)
 	if !ok || !eventloop.Supported {
-		return false
+		return false, false
 	}
 	from := m.at.Load()
 	set, err := loops()
 	if err != nil {
-		return false
+		return false, false
 	}
 	if a, ok := from.RemoteAddr().(*net.TCPAddr); ok && a.Zone == "" {
 		p.ip, p.port, p.tcp = a.AddrPort().Addr().As16(), a.AddrPort().Port(), true
 	}
 	if err := set.pick().Add(&p.sock, m, p, c.set.OnLoop); err != nil {
-		return false
+		return false, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +102,7 @@ func (p *pushing) moveToLoop() bool {
 			p.sock.SetTimer(c.set.PingInterval)
 		}
 	}
-	return true
+	return true, c.err != nil || c.m.Pending()
 }
 
 // wake has the end of the connection noticed. c.mu is held.

@@ -490,6 +490,26 @@ func TestPushAllocations(t *testing.T) {
 	_ = client.CloseNow()
 }
 
+// A connection may end while Serve hands it over: the Handler is told.
+func TestCloseWhileServing(t *testing.T) {
+	for name, pair := range pairs {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				_, server := pair(t, &Options{CloseTimeout: time.Millisecond})
+				closed := make(chan struct{})
+				go func() { _ = server.fail(StatusGoingAway, "") }()
+				server.Serve(&recorder{closed: func(*Conn, *CloseError) { close(closed) }})
+				select {
+				case <-closed:
+				case <-testContext(t).Done():
+					t.Fatal("the Handler was not told")
+				}
+				<-server.isGone()
+			}
+		})
+	}
+}
+
 // controls is a Handler that wants to know of pings and pongs.
 type controls struct {
 	MessageFunc

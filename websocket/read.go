@@ -423,17 +423,26 @@ func (c *Conn) lockRead(ctx context.Context) error {
 func (c *Conn) lockTurn(ctx context.Context, p *pulling) error {
 	select {
 	case p.turn <- struct{}{}:
-		return nil
+		return c.stillPulls(p)
 	default:
 	}
 	select {
 	case p.turn <- struct{}{}:
-		return nil
+		return c.stillPulls(p)
 	case <-c.Context().Done():
 		return c.ended()
 	case <-ctx.Done():
 		return c.stopped(ctx)
 	}
+}
+
+// stillPulls gives the turn of p back, and returns an error, if the connection has changed to push mode while its taker waited.
+func (c *Conn) stillPulls(p *pulling) error {
+	if c.pull.Load() == p {
+		return nil
+	}
+	<-p.turn
+	return ErrServed
 }
 
 func (c *Conn) unlockRead() {
