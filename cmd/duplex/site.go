@@ -52,6 +52,7 @@ type siteOptions struct {
 type site struct {
 	web     *web.Site
 	places  map[string]*place
+	room    *chat.Room
 	proxies []netip.Prefix
 	started time.Time
 	log     *slog.Logger
@@ -83,6 +84,7 @@ func newSite(o siteOptions) (*site, error) {
 	s.add("/hello", &greeter.Messages, s.server(o, "/hello", greeter.Handle, &base), checker(hello.Every))
 	s.add("/chat", &room.Messages, s.server(o, "/chat", room.Handle, chat.Options(base)), nil)
 	s.add("/game", &games.Messages, s.server(o, "/game", games.Handle, &base), checker(game.Seed))
+	s.room = room
 	for _, p := range places {
 		s.places[p.path].page = files.Page(p.page)
 	}
@@ -171,6 +173,7 @@ func (s *site) len() (n int) {
 
 // shutdown tells every client that we go (1001), and waits for the handlers until ctx ends.
 func (s *site) shutdown(ctx context.Context) error {
+	s.room.Close()
 	var all sync.WaitGroup
 	errs := make([]error, len(places))
 	for i, p := range places {

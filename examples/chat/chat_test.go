@@ -381,6 +381,24 @@ func TestARepeatIsAnsweredAndNotSaidAgain(t *testing.T) {
 	}
 }
 
+// After Close nothing is said. A message that is refused behind it shows that it was looked at.
+func TestAClosedRoomHearsNothing(t *testing.T) {
+	room, address := open(t)
+	ann, bob := visitJSON(t, address, nil), visitJSON(t, address, nil)
+	ann.say("before", "1")
+	bob.wait("message")
+	room.Close()
+	ann.say("after", "2")
+	ann.sendRaw("no request")
+	ann.wait("message")
+	if e := ann.event(); e.Type != "error" {
+		t.Errorf("heard %+v", e)
+	}
+	if n := said(room); n != 1 {
+		t.Errorf("%d messages in the room", n)
+	}
+}
+
 func TestForgottenMessagesAreCounted(t *testing.T) {
 	room, address := open(t)
 	v := visitJSON(t, address, nil)

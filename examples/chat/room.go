@@ -41,6 +41,7 @@ type Room struct {
 	visitors []*visitor // in order of arrival
 	history  history
 	last     uint64 // seq of the latest message
+	closed   bool
 }
 
 // A visitor is one connection in the room. A person may have several, with one id.
@@ -54,6 +55,14 @@ type visitor struct {
 // NewRoom returns an empty room.
 func NewRoom() *Room {
 	return &Room{id: newID(), notary: newNotary()}
+}
+
+// Close comes before the connections are closed, one after the other: what is said from now on nobody hears, its sender gets no
+// answer, and says it again when it comes back. Otherwise a message could reach some of the visitors, and the others never.
+func (r *Room) Close() {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	r.closed = true
 }
 
 // join lets a visitor in, unless the room is full: it gets the welcome and what it lacks of the history, and the others
@@ -120,6 +129,9 @@ func (r *Room) rename(v *visitor, name string) {
 func (r *Room) post(v *visitor, text, nonce string, now time.Time) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
+	if r.closed {
+		return
+	}
 	key := ""
 	if nonce != "" {
 		key = v.UID + " " + nonce
