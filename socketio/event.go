@@ -1,0 +1,142 @@
+package socketio
+
+// This file holds what comes: events, and the typed functions that handle them.
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/duplex-go/duplex/proto/sio"
+)
+
+// Event is an event that came, or that is sent.
+type Event struct {
+	Name string
+	Args Args
+
+	socket *Socket
+	id     int64 // sio.NoID: the client wants no acknowledgement
+	acked  atomic.Bool
+}
+
+// WantsAck reports whether the client waits for an acknowledgement.
+func (e *Event) WantsAck() bool { return e.id != sio.NoID && !e.acked.Load() }
+
+// Ack sends the acknowledgement that the client waits for. It does nothing if there is none to send any more.
+func (e *Event) Ack(args ...any) error {
+	if e.id == sio.NoID || e.acked.Swap(true) {
+		return nil
+	}
+	return e.socket.sendAck(e.id, args)
+}
+
+// On adds a function that is called with each event of a name. T is the type of its argument, see Args.Scan. It can also be Args, for all arguments as they came,
+// *Event, for the event itself, or struct{}, for none. An acknowledgement is sent by Event.Ack, or see Handle.
+//
+// An error of f is logged, and told to a client that waits for an acknowledgement, see Error. So are arguments that are none of T.
+func On[T any](n *Namespace, name string, f func(s *Socket, v T) error) {
+	n.on(name, func(s *Socket, e *Event) error {
+		v, err := argument[T](e)
+		if err != nil {
+			return err
+		}
+		return f(s, v)
+	})
+}
+
+// On2 is On for events with two arguments.
+func On2[A, B any](n *Namespace, name string, f func(s *Socket, a A, b B) error) {
+	n.on(name, func(s *Socket, e *Event) error {
+		var a A
+		var b B
+		if err := e.Args.Scan(&a, &b); err != nil {
+			return &argumentError{err}
+		}
+		return f(s, a, b)
+	})
+}
+
+// Handle is On for events that are answered: what f returns is the argument of the acknowledgement.
+func Handle[T, R any](n *Namespace, name string, f func(s *Socket, v T) (R, error)) {
+	n.on(name, func(s *Socket, e *Event) error {
+		v, err := argument[T](e)
+		if err != nil {
+			return err
+		}
+		r, err := f(s, v)
+		if err != nil {
+			return err
+		}
+		return e.Ack(r)
+	})
+}
+
+// argument returns the argument of an event with one.
+func argument[T any](e *Event) (v T, err error) {
+	switch v := any(&v).(type) {
+	case *Args:
+		*v = e.Args
+	case **Event:
+		*v = e
+	case *struct{}:
+	default:
+		err = e.Args.Scan(v)
+	}
+	if err != nil {
+		err = &argumentError{err}
+	}
+	return v, err
+}
+
+// argumentError is the client's mistake.
+type argumentError struct{ err error }
+
+func (e *argumentError) Error() string { return e.err.Error() }
+func (e *argumentError) Unwrap() error { return e.err }
+
+// told returns what a client is told of a handler's error.
+func told(err error) any {
+	type answer struct {
+		Error string `json:"error"`
+		Data  any    `json:"data,omitempty"`
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return answer{e.Message, e.Data}
+	}
+	var bad *argumentError
+	if errors.As(err, &bad) {
+		return answer{Error: "the arguments are not as expected"}
+	}
+	return answer{Error: "internal error"}
+}
+
+// dispatch calls what is there for an event that came.
+func (s *Socket) dispatch(e *Event) {
+	c := s.ns.calls()
+	err := func() error {
+		for _, list := range [...][]func(*Socket, *Event) error{c.any, c.packet, c.events[e.Name]} {
+			for _, f := range list {
+				if err := f(s, e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}()
+	if err == nil {
+		return
+	}
+	s.ns.server.logger().Warn("socketio: handler", "event", short(e.Name), "error", short(err.Error()))
+	_ = e.Ack(told(err))
+}
+
+// short cuts what a peer may have chosen to a length that a log can bear.
+func short(s string) string {
+	const most = 256
+	if len(s) > most {
+		return fmt.Sprintf("%s...", s[:most])
+	}
+	return s
+}
