@@ -195,12 +195,14 @@ func TestAttack_H01_Origin(t *testing.T) {
 
 // reset closes all sessions, for a test that counts them.
 func (s *site) reset() {
-	s.server.mu.Lock()
-	for _, session := range s.server.sessions {
-		go session.Discard()
-	}
-	s.server.mu.Unlock()
-	s.eventually("no sessions are left", func() bool { return s.server.Len() == 0 })
+	s.eventually("no sessions are left", func() bool { // one may be about to begin
+		s.server.mu.Lock()
+		defer s.server.mu.Unlock()
+		for _, session := range s.server.sessions {
+			go session.Discard()
+		}
+		return len(s.server.sessions) == 0
+	})
 }
 
 func TestAttack_E11_CORS(t *testing.T) {

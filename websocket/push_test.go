@@ -287,8 +287,9 @@ func TestAttack_B09_ResetMidFrame(t *testing.T) {
 
 // What was accepted for sending arrives, though the server shuts down under load.
 func TestShutdownLosesNothing(t *testing.T) {
-	var sent sync.Map // by connection
-	s := &Server{Handle: func(_ context.Context, c *Conn) error {
+	patient := Options{CloseTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second} // a slow machine is not what is tested
+	var sent sync.Map                                                                  // by connection
+	s := &Server{Options: &AcceptOptions{Options: patient}, Handle: func(_ context.Context, c *Conn) error {
 		c.Serve(&recorder{message: func(ctx context.Context, c *Conn, m Message) error {
 			for range 10 {
 				if err := c.Write(ctx, m.Type, m.Data); err != nil {
@@ -306,13 +307,13 @@ func TestShutdownLosesNothing(t *testing.T) {
 	var wg sync.WaitGroup
 	begin, got := make(chan struct{}), make(map[string]*int64)
 	for range 50 {
-		c := dialPush(t, wsURL(srv), nil)
+		c := dialPush(t, wsURL(srv), &DialOptions{Options: patient})
 		n := new(int64)
 		got[c.LocalAddr().String()] = n
 		ctx := testContext(t)
 		wg.Go(func() {
 			<-begin
-			for c.Write(ctx, Binary, make([]byte, 2000)) == nil {
+			for sent := 0; sent < 300 && c.Write(ctx, Binary, make([]byte, 2000)) == nil; sent++ {
 			}
 		})
 		wg.Go(func() {
