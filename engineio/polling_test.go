@@ -165,9 +165,8 @@ func TestOpenRefused(t *testing.T) {
 
 func TestCloseInOpen(t *testing.T) {
 	s := startEcho(t, nil, &echo{open: func(s *Session) error { s.Close(); return nil }})
-	if r := s.get(poll4); r.status != 200 || !strings.HasSuffix(r.body, "\x1e1") {
-		t.Errorf("%d %s", r.status, r.body)
-	}
+	_, q := s.openPolling(poll4)
+	s.wantGet(q, "1")
 	_, c := s.openSocket(sock4)
 	s.wantEnd(c, 1005)
 	s.eventually("no sessions are left", func() bool { return s.server.Len() == 0 })
@@ -206,7 +205,8 @@ func TestClose(t *testing.T) {
 		t.Error(err)
 	}
 	s.lives(t, id)
-	s.wantGet(q, "4bye\x1e1")
+	s.wantGet(q, "4bye")
+	s.wantGet(q, "1")
 	if r := s.reason(t, id); r != ForcedClose {
 		t.Error(r)
 	}

@@ -138,9 +138,6 @@ func (c *client) receive(m engineio.Message) {
 
 // fail closes the connection of a client that broke a rule: err, or, if nil, one of order.
 func (c *client) fail(err error) {
-	if err == nil {
-		c.end("forced server close")
-	}
 	c.server.logger().Debug("socketio: a client broke a rule", "error", err)
 	c.engine.Close()
 }
@@ -319,9 +316,15 @@ func (c *client) connect(ev *sio.Event) {
 
 var errPanic = errors.New("socketio: panic in a handler")
 
+// noAuth is what a client says of itself that says nothing.
+var noAuth = []byte("{}")
+
 // newSocket makes a socket that is about to join, or returns nil if there is no such namespace.
 func (c *client) newSocket(ev *sio.Event) *Socket {
 	s := &Socket{client: c, auth: ev.Data}
+	if s.auth == nil {
+		s.auth = noAuth
+	}
 	if ev.Query != "" || c.engine.Protocol() == 3 {
 		s.auth = queryJSON(ev.Query)
 	}
@@ -439,16 +442,24 @@ func (c *client) sendLeave(s *Socket) {
 	}
 }
 
+// serverLeaves is the reason for which a socket leaves that we disconnect.
+const serverLeaves = "server namespace disconnect"
+
 // disconnectAll has all sockets leave, and closes the connection.
 func (c *client) disconnectAll() {
 	c.mu.Lock()
-	sockets := slices.Clone(c.sockets)
+	leaves := make([]*Socket, 0, len(c.sockets))
+	for _, s := range c.sockets { // all, before the client hears of one, and closes the connection
+		if s.state.CompareAndSwap(joined, leaving) {
+			c.push(job{kind: jobLeft, socket: s, reason: serverLeaves})
+			leaves = append(leaves, s)
+		}
+	}
 	c.mu.Unlock()
-	for _, s := range sockets {
-		s.leave()
+	for _, s := range leaves {
+		c.sendLeave(s)
 	}
 	c.engine.Close()
-	c.end("forced server close")
 }
 
 // end tells the sockets that the connection has ended.

@@ -408,17 +408,12 @@ func (s *Socket) Disconnect(all bool) {
 
 // leave tells the client that the socket has left.
 func (s *Socket) leave() {
-	s.mu.Lock()
-	state := s.state.Load()
-	if state <= joined {
-		s.state.Store(leaving)
+	if s.state.Load() == joining {
+		_ = s.accept() // as the original: the client hears of both
 	}
-	s.mu.Unlock()
-	switch state {
-	case joining: // it is refused when the functions have returned
-	case joined:
+	if s.state.CompareAndSwap(joined, leaving) {
+		s.client.enqueue(job{kind: jobLeft, socket: s, reason: serverLeaves})
 		s.client.sendLeave(s)
-		s.client.enqueue(job{kind: jobLeft, socket: s, reason: "server namespace disconnect"})
 	}
 }
 

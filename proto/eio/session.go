@@ -76,7 +76,7 @@ type state uint8
 const (
 	opening state = iota // a Client before the OPEN packet
 	open
-	closing // a CLOSE packet is the last that waits
+	closing // a CLOSE packet follows what waits
 	closed
 )
 
@@ -167,26 +167,28 @@ func (s *Session) put(packets ...Packet) {
 }
 
 // Take returns what waits, which now is the caller's to write to the transport; nil if that is nothing. spare is used for what will wait next.
-// If the last is a CLOSE packet, the session has ended with it.
+// If it is a CLOSE packet, the session has ended with it.
 //
 // What a Client sends waits while it changes its transport.
 func (s *Session) Take(spare []Packet) []Packet {
-	if len(s.out) == 0 || s.role == Client && s.probe == probed {
+	switch {
+	case s.role == Client && s.probe == probed:
+		return nil
+	case len(s.out) == 0 && s.state == closing:
+		s.End()
+		return []Packet{{Type: TypeClose}}
+	case len(s.out) == 0:
 		return nil
 	}
 	packets := s.out
 	s.out, s.queued = spare[:0], 0
-	if s.state == closing {
-		s.End()
-	}
 	return packets
 }
 
-// Close ends the session: what waits goes first, then a CLOSE packet. When Take has returned that, or CloseTimeout has passed, it has ended, with
-// ForcedClose. A change of transport under way may still come to its end, and what waits then goes by the new one.
+// Close ends the session: what waits goes first, then, alone, a CLOSE packet, lest it overtakes the others where the client handles them. When Take has returned
+// that, or CloseTimeout has passed, the session has ended, with ForcedClose. A change of transport under way may still come to its end, and what waits then goes by the new one.
 func (s *Session) Close(now time.Time) {
 	if s.state == opening || s.state == open {
-		s.put(Packet{Type: TypeClose})
 		s.state = closing
 		s.deadline = now.Add(s.cfg.CloseTimeout)
 	}

@@ -51,8 +51,8 @@ func (d *Decoder) Feed(parser Parser, most int, binary bool, data []byte) (p Pac
 		return p, false, ErrPlaintext
 	}
 	last := len(d.packet.Attachments) == d.want-1
-	if !last {
-		data = bytes.Clone(data)
+	if !last || data == nil { // no bytes, but bytes
+		data = append([]byte{}, data...)
 	}
 	d.packet.Attachments = append(d.packet.Attachments, data)
 	if !last {
