@@ -348,7 +348,7 @@ func TestAttack_E10_Probe(t *testing.T) {
 				session := s.session(id)
 				session.mu.Lock()
 				defer session.mu.Unlock()
-				return session.probe == nil
+				return session.probe == nil && !session.reserved
 			})
 			s.wantOK(q, "4"+what)
 			s.wantGet(q, "4"+what)
