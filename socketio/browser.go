@@ -21,7 +21,7 @@ var clientFile = regexp.MustCompile(`^socket\.io(\.esm|\.msgpack)?(\.min)?\.js(\
 
 // isClientFile reports whether a name below the server's path is that of a browser client, as the original has them.
 func isClientFile(name string) bool {
-	return len(name) > 0 && name[0] == 's' && clientFile.MatchString(name)
+	return name != "" && clientFile.MatchString(name)
 }
 
 var ourTag = sync.OnceValue(func() string {

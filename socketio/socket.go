@@ -30,7 +30,7 @@ type Socket struct {
 	rooms  []string
 	acks   map[int64]func(a Args, err error)
 	data   any
-	ctx    context.Context // nil: nobody asked
+	ctx    context.Context //nolint:containedctx // what Context returns; nil: nobody asked
 	cancel context.CancelCauseFunc
 }
 

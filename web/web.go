@@ -24,7 +24,7 @@ var files embed.FS
 
 // scripts names the module that each page runs.
 var scripts = map[string]string{
-	"index": "index", "echo": "echo", "hello": "hello", "chat": "chat", "game": "game", "404": "page",
+	"index": "index", "echo": "echo", "hello": "hello", "chat": "chat", "game": "game", "socketio": "socketio", "404": "page",
 }
 
 // A Site is every page and asset, ready to serve. It does not change, and is safe for use by any goroutine.
@@ -86,7 +86,7 @@ func contentType(ext string) string {
 	}
 }
 
-// Page returns a handler for a page: index, echo, hello, chat or game.
+// Page returns a handler for a page: index, echo, hello, chat, game or socketio.
 func (s *Site) Page(name string) http.Handler {
 	page := s.pages[name]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page.serve(w, r) })

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type serveFlags struct {
 	origins, proxies        []string
 	maxConns, maxConnsPerIP int
 	deflate                 bool
+	clientDir               string
 	logLevel                string
 }
 
@@ -46,9 +48,10 @@ func newServeCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the pages and their WebSocket addresses",
+		Short: "Serve the pages and their WebSocket and Socket.IO addresses",
 		Long: `Serve the pages and their WebSocket addresses on one port. Each address answers a
-browser with a page, and a WebSocket client with WebSocket.
+browser with a page, and a WebSocket client with WebSocket. Socket.IO clients, of all
+versions, are served at /socket.io/: namespaces /test and /chat.
 
 Ctrl-C stops it: every client is told (close code 1001) and has 10 s to go. A second Ctrl-C
 stops it at once.`,
@@ -69,6 +72,7 @@ stops it at once.`,
 	flags.IntVar(&f.maxConns, "max-conns", 10000, "most WebSocket connections at each address (path); 0 is no limit")
 	flags.IntVar(&f.maxConnsPerIP, "max-conns-per-ip", 0, "most of them from one client; 0 is no limit")
 	flags.BoolVar(&f.deflate, "deflate", false, "compress messages for clients that can (permessage-deflate)")
+	flags.StringVar(&f.clientDir, "socketio-client", "", "`directory` with the socket.io.js that pages get, instead of our own")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
@@ -87,10 +91,13 @@ func serve(ctx context.Context, f *serveFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return explainListen(f.listen, err)
 	}
+	var background sync.WaitGroup
+	defer background.Wait()
 	// From here on a signal is ours, so that whoever has read the addresses can stop us cleanly.
 	ctx, release := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer release()
 
+	background.Go(func() { s.demo.Run(ctx) })
 	announce(stdout, ln.Addr(), tlsConfig != nil)
 	srv := newHTTPServer(s, opts.log)
 	failed := make(chan error, 1)
@@ -107,7 +114,7 @@ func serve(ctx context.Context, f *serveFlags, stdout, stderr io.Writer) error {
 
 // parse turns flags into options, and reads the certificate.
 func (f *serveFlags) parse(stderr io.Writer) (siteOptions, *tls.Config, error) {
-	opts := siteOptions{origins: f.origins, maxConns: f.maxConns, maxConnsPerIP: f.maxConnsPerIP, deflate: f.deflate}
+	opts := siteOptions{origins: f.origins, maxConns: f.maxConns, maxConnsPerIP: f.maxConnsPerIP, deflate: f.deflate, clientDir: f.clientDir}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return opts, nil, fmt.Errorf("--log-level %q is not debug, info, warn or error", f.logLevel)

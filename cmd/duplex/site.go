@@ -15,10 +15,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/duplex-go/duplex/engineio"
 	"github.com/duplex-go/duplex/examples/chat"
 	"github.com/duplex-go/duplex/examples/echo"
 	"github.com/duplex-go/duplex/examples/game"
 	"github.com/duplex-go/duplex/examples/hello"
+	demo "github.com/duplex-go/duplex/examples/socketio"
+	"github.com/duplex-go/duplex/socketio"
 	"github.com/duplex-go/duplex/web"
 	"github.com/duplex-go/duplex/websocket"
 )
@@ -31,6 +34,7 @@ var places = []struct{ path, page, what string }{
 	{"/hello", "hello", "the server speaks first"},
 	{"/chat", "chat", "a chat room with a memory"},
 	{"/game", "game", "2048, played over the wire"},
+	{"/socketio", "socketio", "events and rooms, for any Socket.IO client"},
 }
 
 // Limits that all addresses share. Those of a single connection are the defaults of package websocket.
@@ -45,6 +49,7 @@ type siteOptions struct {
 	proxies                 []netip.Prefix
 	maxConns, maxConnsPerIP int
 	deflate                 bool
+	clientDir               string // of the Socket.IO client that pages get; empty: our own
 	log                     *slog.Logger
 }
 
@@ -53,6 +58,8 @@ type site struct {
 	web     *web.Site
 	places  map[string]*place
 	room    *chat.Room
+	io      *socketio.Server
+	demo    *demo.Demo
 	proxies []netip.Prefix
 	started time.Time
 	log     *slog.Logger
@@ -61,9 +68,16 @@ type site struct {
 // A place is one address: a page for who opens it, and WebSocket for who upgrades.
 type place struct {
 	page     http.Handler
-	socket   *websocket.Server
+	socket   backend
 	check    func(url.Values) error // of the query, before the upgrade; nil takes any
 	messages *atomic.Int64
+}
+
+// A backend is what serves the connections of an address.
+type backend interface {
+	http.Handler
+	Len() int
+	Shutdown(ctx context.Context) error
 }
 
 func newSite(o siteOptions) (*site, error) {
@@ -84,7 +98,10 @@ func newSite(o siteOptions) (*site, error) {
 	s.add("/hello", &greeter.Messages, s.server(o, "/hello", greeter.Handle, &base), checker(hello.Every))
 	s.add("/chat", &room.Messages, s.server(o, "/chat", room.Handle, chat.Options(base)), nil)
 	s.add("/game", &games.Messages, s.server(o, "/game", games.Handle, &base), checker(game.Seed))
-	s.room = room
+	s.room, s.io = room, socketio.NewServer(o.socketio())
+	s.room.Door(s.io.Of("/chat"))
+	s.demo = demo.New(s.io)
+	s.add("/socketio", &s.demo.Messages, s.io, nil)
 	for _, p := range places {
 		s.places[p.path].page = files.Page(p.page)
 	}
@@ -102,7 +119,23 @@ func (o *siteOptions) accept() websocket.AcceptOptions {
 	return opts
 }
 
-func (s *site) add(path string, messages *atomic.Int64, socket *websocket.Server, check func(url.Values) error) {
+// socketio gives the options of the Socket.IO server.
+func (o *siteOptions) socketio() *socketio.Options {
+	opts := &socketio.Options{ClientDir: o.clientDir, Engine: engineio.Options{
+		JSONP: true, PacketRate: maxFrameRate,
+		MaxSessions: o.maxConns, MaxSessionsPerIP: o.maxConnsPerIP,
+		TrustedProxies: o.proxies, Logger: o.log,
+	}}
+	if len(o.origins) > 0 {
+		opts.Engine.CORS = &engineio.CORS{Origins: o.origins}
+	}
+	if o.deflate {
+		opts.Engine.Deflate = &websocket.Deflate{Takeover: true}
+	}
+	return opts
+}
+
+func (s *site) add(path string, messages *atomic.Int64, socket backend, check func(url.Values) error) {
 	s.places[path] = &place{socket: socket, check: check, messages: messages}
 }
 
@@ -122,7 +155,7 @@ func checker[T any](read func(url.Values) (T, error)) func(url.Values) error {
 	}
 }
 
-// ServeHTTP answers with WebSocket, a page, an asset, the counts, or why not.
+// ServeHTTP answers with WebSocket, Socket.IO, a page, an asset, the counts, or why not.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w, done := s.observe(w, r)
 	defer done()
@@ -132,6 +165,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p := s.places[r.URL.Path]
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/socket.io/"), r.URL.Path == "/socket.io":
+		s.io.ServeHTTP(w, r)
 	case websocket.IsUpgrade(r):
 		s.upgrade(w, r, p)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:

@@ -13,13 +13,14 @@
 // again, under the same nonce, what it has no echo of. It may give a name with ?name=, or later with
 //
 //	{"type": "name", "uid": "its id", "name": "Ann"}
+//
+// Visitors by Socket.IO, see [Room.Door], are in the same room.
 package chat
 
 // This file holds the handler: how a connection becomes a visitor, and what is done with what it sends.
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -41,7 +42,8 @@ func Options(base websocket.AcceptOptions) *websocket.AcceptOptions {
 // Handle makes the connection a visitor. The connection must have been accepted with [Options].
 func (r *Room) Handle(ctx context.Context, c *websocket.Conn) error {
 	c.SetReadLimit(readLimit)
-	v, after := r.admit(c, websocket.Request(ctx).URL.Query())
+	v := &visitor{json: c.Subprotocol() == Subprotocol, conn: c}
+	after := r.admit(v, websocket.Request(ctx).URL.Query().Get)
 	if !r.join(v, after) {
 		return &websocket.CloseError{Code: websocket.StatusTryAgainLater, Reason: "the room is full"}
 	}
@@ -70,40 +72,45 @@ func (h *stay) Closed(*websocket.Conn, *websocket.CloseError) { h.r.leave(h.v) }
 
 // admit works out who comes: somebody new, or one who proves its former id. After is the last message that it has of
 // this room, 0 if none.
-func (r *Room) admit(c *websocket.Conn, query url.Values) (v *visitor, after uint64) {
-	v = &visitor{json: c.Subprotocol() == Subprotocol, conn: c}
-	v.UID, v.Name = newID(), cleanName(query.Get("name"))
-	if id := query.Get("id"); id != "" && r.notary.valid(id, query.Get("token")) {
+func (r *Room) admit(v *visitor, get func(key string) string) (after uint64) {
+	v.UID, v.Name = newID(), cleanName(get("name"))
+	if id := get("id"); id != "" && r.notary.valid(id, get("token")) {
 		v.UID = id
 	}
-	if query.Get("room") == r.id {
-		after, _ = strconv.ParseUint(query.Get("after"), 10, 64) // 0 if it is no number
+	if get("room") == r.id {
+		after, _ = strconv.ParseUint(get("after"), 10, 64) // 0 if it is no number
 	}
-	return v, after
+	return after
 }
 
 // handle does what a message asks, or tells its sender why not.
 func (r *Room) handle(v *visitor, msg websocket.Message, now time.Time) {
 	req, refused := parseRequest(msg)
+	if refused = r.do(v, req, refused, now); refused != nil {
+		r.tell(v, refused, req.Nonce)
+	}
+}
+
+// do does what a request asks that may have been refused already, and returns why not.
+func (r *Room) do(v *visitor, req request, refused *refusal, now time.Time) *refusal {
 	switch {
 	case !v.bucket.take(now, talkRate, talkBurst):
-		refused = refuse("rate", "too fast: at most %d messages a second", talkRate)
+		return refuse("rate", "too fast: at most %d messages a second", talkRate)
 	case refused != nil:
+		return refused
 	case req.UID != v.UID:
-		refused = refuse("uid", `"uid" is not your id, %s: nobody can speak for another`, v.UID)
+		return refuse("uid", `"uid" is not your id, %s: nobody can speak for another`, v.UID)
 	case req.Type == "name":
 		r.rename(v, cleanName(*req.Name))
 	default:
 		r.post(v, cleanText(*req.Message), req.Nonce, now)
 	}
-	if refused != nil {
-		r.tell(v, refused, req.Nonce)
-	}
+	return nil
 }
 
 // tell sends a refusal to the one whose message it was. It needs no turn: it is in no order with what others say.
 func (r *Room) tell(v *visitor, refused *refusal, nonce string) {
-	r.send(v,
-		websocket.NewPrepared(websocket.Text, errorFragment(refused.text)),
-		websocket.NewPrepared(websocket.Text, encode(errorEvent{"error", refused.code, refused.text, nonce})))
+	f := newForm("refused", errorEvent{"error", refused.code, refused.text, nonce})
+	f.html = websocket.NewPrepared(websocket.Text, errorFragment(refused.text))
+	r.send(v, f)
 }

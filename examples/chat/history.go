@@ -2,15 +2,12 @@ package chat
 
 // This file holds the room's memory: the last messages, bounded in number and in bytes.
 
-import "github.com/duplex-go/duplex/websocket"
-
-// An entry is one message of the room, framed once in each of its two forms.
+// An entry is one message of the room, in all its forms.
 type entry struct {
 	seq  uint64 // 1 for the room's first message, then without a gap
 	key  string // the sender's id and nonce, or empty
-	size int    // bytes of both forms
-	html *websocket.Prepared
-	json *websocket.Prepared
+	size int    // bytes of all forms
+	form form
 }
 
 // A history keeps entries in order, and finds those that a sender repeats.

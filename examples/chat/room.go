@@ -4,11 +4,13 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/duplex-go/duplex/socketio"
 	"github.com/duplex-go/duplex/websocket"
 )
 
@@ -30,7 +32,7 @@ const (
 // the room's past at one point for a visitor who comes: what is before it is history, what is after it is live, and
 // nothing is lost or doubled between them. Holding a lock while sending is wrong where a slow reader can hold up the
 // sender. Here none can: connections are opened with CloseWhenFull (see [Options]), so that a write puts bytes into
-// a bounded queue or ends that connection, and never waits.
+// a bounded queue or ends that connection, and never waits. Emitting to a Socket.IO client is the same.
 type Room struct {
 	Messages atomic.Int64 // received since the start, over all connections
 
@@ -48,8 +50,16 @@ type Room struct {
 type visitor struct {
 	person // guarded by the room's turn; UID never changes
 	json   bool
-	conn   *websocket.Conn
-	bucket bucket // used by its own handler alone
+	conn   *websocket.Conn  // nil: it came by Socket.IO
+	socket *socketio.Socket // nil: it came by WebSocket
+	bucket bucket           // used by its own handler alone
+}
+
+// A form is something that visitors are told, in each way in which they understand it. One that is nil tells nothing.
+type form struct {
+	html, json *websocket.Prepared
+	event      string // for Socket.IO: its name,
+	data       []byte // and its argument, which is JSON
 }
 
 // NewRoom returns an empty room.
@@ -81,7 +91,7 @@ func (r *Room) join(v *visitor, after uint64) (ok bool) {
 	}
 	r.greet(v, missed)
 	for _, e := range entries {
-		r.send(v, e.html, e.json)
+		r.send(v, e.form)
 	}
 	if !known {
 		r.announce("join", v, v)
@@ -89,17 +99,14 @@ func (r *Room) join(v *visitor, after uint64) (ok bool) {
 	return true
 }
 
-// greet sends a visitor its id: as the welcome event, or bare in the HTML format.
+// greet sends a visitor its id: in the welcome event, or bare in the HTML format.
 func (r *Room) greet(v *visitor, missed uint64) {
-	if !v.json {
-		r.send(v, websocket.NewPrepared(websocket.Text, []byte(v.UID)), nil)
-		return
-	}
-	welcome := encode(welcomeEvent{
+	f := newForm("welcome", welcomeEvent{
 		Type: "welcome", Room: r.id, ID: v.UID, Token: r.notary.token(v.UID), Name: v.Name,
 		Who: r.who(), Last: r.last, Missed: missed,
 	})
-	r.send(v, nil, websocket.NewPrepared(websocket.Text, welcome))
+	f.html = websocket.NewPrepared(websocket.Text, []byte(v.UID))
+	r.send(v, f)
 }
 
 // leave takes a visitor out. The others hear of it when it was the last connection of its id.
@@ -136,46 +143,47 @@ func (r *Room) post(v *visitor, text, nonce string, now time.Time) {
 	if nonce != "" {
 		key = v.UID + " " + nonce
 		if e, ok := r.history.byKey[key]; ok {
-			r.send(v, e.html, e.json)
+			r.send(v, e.form)
 			return
 		}
 	}
 	r.last++
-	html := fragment(v.UID, text)
-	event := encode(messageEvent{
+	f := newForm("message", messageEvent{
 		Type: "message", Seq: r.last, UID: v.UID, Name: v.Name, Text: text,
 		Time: now.UTC().Truncate(time.Millisecond), Nonce: nonce,
 	})
-	e := entry{
-		seq: r.last, key: key, size: len(html) + len(event),
-		html: websocket.NewPrepared(websocket.Text, html),
-		json: websocket.NewPrepared(websocket.Text, event),
-	}
+	html := fragment(v.UID, text)
+	f.html = websocket.NewPrepared(websocket.Text, html)
+	e := entry{seq: r.last, key: key, size: len(html) + 2*len(f.data), form: f}
 	r.history.add(e, maxEntries, maxHistoryBytes)
 	for _, o := range r.visitors {
-		r.send(o, e.html, e.json)
+		r.send(o, e.form)
 	}
 }
 
 // announce tells those who speak JSON, but one, what became of a person. The HTML format has no word for it.
 func (r *Room) announce(event string, v, but *visitor) {
-	prepared := websocket.NewPrepared(websocket.Text, encode(presenceEvent{event, v.person}))
+	f := newForm(event, presenceEvent{event, v.person})
 	for _, o := range r.visitors {
 		if o != but {
-			r.send(o, nil, prepared)
+			r.send(o, f)
 		}
 	}
 }
 
 // send queues the form that a visitor understands, if there is one. A visitor whose queue is full is closed by that, and
 // leaves in its own time: its handler sees the end.
-func (r *Room) send(v *visitor, html, json *websocket.Prepared) {
-	form := html
-	if v.json {
-		form = json
+func (r *Room) send(v *visitor, f form) {
+	prepared := f.html
+	switch {
+	case v.socket != nil:
+		_ = v.socket.Emit(f.event, json.RawMessage(f.data)) // never waits: see Room
+		return
+	case v.json:
+		prepared = f.json
 	}
-	if form != nil {
-		_ = v.conn.WritePrepared(context.Background(), form) // never waits: see Room
+	if prepared != nil {
+		_ = v.conn.WritePrepared(context.Background(), prepared) // nor does this
 	}
 }
 

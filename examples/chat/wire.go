@@ -36,8 +36,8 @@ func refuse(code, format string, args ...any) *refusal {
 // maxNonce is the length of the longest nonce, in bytes. A UUID has 36.
 const maxNonce = 64
 
-// parseRequest reads a visitor's message and checks all that can be checked without knowing the visitor. A
-// refused request still holds its nonce, if that could be read, so that the answer can name it.
+// parseRequest reads a visitor's message and checks it. A refused request still holds its nonce, if that could be read, so that the
+// answer can name it.
 func parseRequest(msg websocket.Message) (request, *refusal) {
 	var req request
 	if msg.Type != websocket.Text {
@@ -50,26 +50,33 @@ func parseRequest(msg websocket.Message) (request, *refusal) {
 		}
 		return request{}, refuse("format", `expected JSON: {"uid": "your id", "message": "your text"}`)
 	}
-	if len(req.Nonce) > maxNonce {
-		return request{}, refuse("format", `"nonce" of %d bytes exceeds the limit of %d`, len(req.Nonce), maxNonce)
+	refused := req.check()
+	return req, refused
+}
+
+// check checks all that can be checked without knowing the visitor. A nonce that is too long is taken away.
+func (req *request) check() *refusal {
+	if n := len(req.Nonce); n > maxNonce {
+		req.Nonce = ""
+		return refuse("format", `"nonce" of %d bytes exceeds the limit of %d`, n, maxNonce)
 	}
 	switch {
 	case req.UID == "":
-		return req, refuse("uid", `"uid" is missing: send the id that you were given`)
+		return refuse("uid", `"uid" is missing: send the id that you were given`)
 	case req.Type == "name" && req.Name != nil:
-		return req, nil
+		return nil
 	case req.Type == "name":
-		return req, refuse("format", `"name" is missing`)
+		return refuse("format", `"name" is missing`)
 	case req.Type != "" && req.Type != "message":
-		return req, refuse("format", `"type" must be "message" or "name"`)
+		return refuse("format", `"type" must be "message" or "name"`)
 	case req.Message == nil:
-		return req, refuse("format", `"message" is missing`)
+		return refuse("format", `"message" is missing`)
 	case len(*req.Message) > maxText:
-		return req, refuse("size", "the message has %d bytes; the limit is %d", len(*req.Message), maxText)
+		return refuse("size", "the message has %d bytes; the limit is %d", len(*req.Message), maxText)
 	case cleanText(*req.Message) == "":
-		return req, refuse("empty", "the message is empty")
+		return refuse("empty", "the message is empty")
 	}
-	return req, nil
+	return nil
 }
 
 // The JSON events, as the visitor gets them. README of the protocol:
@@ -115,6 +122,12 @@ type (
 		Name string `json:"name,omitempty"`
 	}
 )
+
+// newForm returns an event in the forms that hold it. There is none of HTML.
+func newForm(name string, event any) form {
+	data := encode(event)
+	return form{json: websocket.NewPrepared(websocket.Text, data), event: name, data: data}
+}
 
 // encode turns an event into JSON. The events hold strings, numbers and times of this century: they always encode.
 func encode(event any) []byte {

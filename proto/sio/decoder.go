@@ -19,8 +19,10 @@ var Text Parser = text{}
 
 type text struct{}
 
+// Append is AppendText.
 func (text) Append(b []byte, p *Packet) ([]byte, error) { return AppendText(b, p), nil }
 
+// Parse is ParseText.
 func (text) Parse(binary bool, b []byte, most int) (Packet, int, error) {
 	if binary {
 		return Packet{}, 0, ErrBinary
@@ -28,6 +30,7 @@ func (text) Parse(binary bool, b []byte, most int) (Packet, int, error) {
 	return ParseText(b, most)
 }
 
+// Whole reports that it is not.
 func (text) Whole() bool { return false }
 
 // Decoder puts packets together from messages. The zero value waits for a packet.

@@ -105,7 +105,8 @@ func ParseText(b []byte, most int) (p Packet, attachments int, err error) {
 	if len(b) > 0 {
 		p.Data = b
 	}
-	return p, attachments, checkPayload(&p, attachments)
+	err = checkPayload(&p, attachments)
+	return p, attachments, err
 }
 
 func parseAttachments(b []byte, most int) (n int, rest []byte, err error) {
