@@ -3,6 +3,7 @@ package socketio
 // This file holds arguments as they came, and the way from JSON and attachments to Go values.
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -72,8 +73,8 @@ func decode(raw []byte, attachments [][]byte, v any) error {
 		*v = raw
 		return nil
 	case *string:
-		if n := len(raw); n >= 2 && raw[0] == '"' && plain(raw[1:n-1]) {
-			*v = string(raw[1 : n-1])
+		var ok bool
+		if *v, ok = plainText(raw); ok {
 			return nil
 		}
 	}
@@ -100,14 +101,12 @@ func decode(raw []byte, attachments [][]byte, v any) error {
 	}), v)
 }
 
-// plain reports whether a JSON string's text stands for itself.
-func plain(b []byte) bool {
-	for _, c := range b {
-		if c == '\\' {
-			return false
-		}
+// plainText returns the text of a JSON string that stands for itself.
+func plainText(raw []byte) (text string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' || bytes.IndexByte(raw, '\\') >= 0 {
+		return "", false
 	}
-	return true
+	return string(raw[1 : len(raw)-1]), true
 }
 
 // withBytes replaces the placeholders in a tree.

@@ -100,10 +100,13 @@ func (e *encoder) bytes(b []byte) {
 		e.b = append(e.b, "null"...)
 		return
 	}
-	e.b = append(e.b, `{"_placeholder":true,"num":`...)
-	e.b = strconv.AppendInt(e.b, int64(len(e.attachments)), 10)
-	e.b = append(e.b, '}')
+	e.b = appendPlaceholder(e.b, len(e.attachments))
 	e.attachments = append(e.attachments, b)
+}
+
+func appendPlaceholder(b []byte, num int) []byte {
+	b = append(b, `{"_placeholder":true,"num":`...)
+	return append(strconv.AppendInt(b, int64(num), 10), '}')
 }
 
 func (e *encoder) raw(m json.RawMessage) error {
@@ -139,11 +142,12 @@ func (e *encoder) element(raw []byte, attachments [][]byte) {
 		e.b = append(e.b, raw...)
 		return
 	}
+	list := e.attachments
 	e.b = sio.ReplacePlaceholders(e.b, raw, func(b []byte, num int) []byte {
-		e.b = b
-		e.bytes(attachments[num])
-		return e.b
+		list = append(list, attachments[num])
+		return appendPlaceholder(b, len(list)-1)
 	})
+	e.attachments = list
 }
 
 // marshal writes what holds no bytes.

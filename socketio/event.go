@@ -3,6 +3,7 @@ package socketio
 // This file holds what comes: events, and the typed functions that handle them.
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -72,21 +73,35 @@ func Handle[T, R any](n *Namespace, name string, f func(s *Socket, v T) (R, erro
 	})
 }
 
-// argument returns the argument of an event with one.
+// argument returns the argument of an event with one. What is usual goes without the memory that decoding takes.
 func argument[T any](e *Event) (v T, err error) {
 	switch v := any(&v).(type) {
+	case *struct{}:
 	case *Args:
 		*v = e.Args
 	case **Event:
 		*v = e
-	case *struct{}:
+	case *json.RawMessage:
+		if *v = e.Args.Raw(0); *v == nil {
+			return scan[T](e)
+		}
+	case *string:
+		text, ok := plainText(e.Args.Raw(0))
+		if !ok {
+			return scan[T](e)
+		}
+		*v = text
 	default:
-		err = e.Args.Scan(v)
+		return scan[T](e)
 	}
-	if err != nil {
-		err = &argumentError{err}
+	return v, nil
+}
+
+func scan[T any](e *Event) (v T, err error) {
+	if err := e.Args.Scan(&v); err != nil {
+		return v, &argumentError{err}
 	}
-	return v, err
+	return v, nil
 }
 
 // argumentError is the client's mistake.
@@ -113,23 +128,29 @@ func told(err error) any {
 }
 
 // dispatch calls what is there for an event that came.
-func (s *Socket) dispatch(e *Event) {
+func (s *Socket) dispatch(ev *sio.Event) {
 	c := s.ns.calls()
-	err := func() error {
-		for _, list := range [...][]func(*Socket, *Event) error{c.any, c.packet, c.events[e.Name]} {
-			for _, f := range list {
-				if err := f(s, e); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}()
-	if err == nil {
+	name, rest, _ := sio.EventName(ev.Data)
+	h := c.events[string(name)]
+	if h == nil && c.any == nil && c.packet == nil {
 		return
 	}
-	s.ns.server.logger().Warn("socketio: handler", "event", short(e.Name), "error", short(err.Error()))
-	_ = e.Ack(told(err))
+	e := &Event{Args: Args{ev.Data[rest:], ev.Attachments}, socket: s, id: ev.ID}
+	var handlers []func(*Socket, *Event) error
+	if h != nil {
+		e.Name, handlers = h.name, h.list
+	} else {
+		e.Name = string(name)
+	}
+	for _, list := range [...][]func(*Socket, *Event) error{c.any, c.packet, handlers} {
+		for _, f := range list {
+			if err := f(s, e); err != nil {
+				s.ns.server.logger().Warn("socketio: handler", "event", short(e.Name), "error", short(err.Error()))
+				_ = e.Ack(told(err))
+				return
+			}
+		}
+	}
 }
 
 // short cuts what a peer may have chosen to a length that a log can bear.

@@ -3,6 +3,7 @@ package socketio
 // This file holds the namespace: who is in it, and what it calls.
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type Namespace struct {
 
 	mu      sync.RWMutex
 	sockets map[string]*Socket // by id, which is a room of its own
+	list    []*Socket          // the same, for who wants all
 	sealed  bool               // it is removed
 }
 
@@ -43,12 +45,21 @@ func (n *Namespace) add(s *Socket) bool {
 		return false
 	}
 	n.sockets[s.id] = s
+	s.place = len(n.list)
+	n.list = append(n.list, s)
 	return true
 }
 
 func (n *Namespace) remove(s *Socket) {
 	n.mu.Lock()
-	delete(n.sockets, s.id)
+	if n.sockets[s.id] == s {
+		delete(n.sockets, s.id)
+		last := len(n.list) - 1
+		n.list[s.place] = n.list[last]
+		n.list[s.place].place = s.place
+		n.list[last] = nil
+		n.list = n.list[:last]
+	}
 	empty := len(n.sockets) == 0
 	n.mu.Unlock()
 	if empty {
@@ -72,10 +83,7 @@ func (n *Namespace) pick(rooms, except []string) []*Socket {
 	}
 	n.mu.RLock()
 	if len(rooms) == 0 {
-		list = make([]*Socket, 0, len(n.sockets))
-		for _, s := range n.sockets {
-			list = append(list, s)
-		}
+		list = slices.Clone(n.list)
 	}
 	for i, id := range rooms {
 		if s := n.sockets[id]; s != nil && !n.rooms.InAny(rooms, s) && !slices.Contains(rooms[:i], id) {
@@ -106,7 +114,13 @@ type calls struct {
 	packet        []func(s *Socket, e *Event) error
 	any           []func(s *Socket, e *Event) error
 	outgoing      []func(s *Socket, e *Event)
-	events        map[string][]func(s *Socket, e *Event) error
+	events        map[string]*handlers
+}
+
+// handlers are those of an event's name.
+type handlers struct {
+	name string
+	list []func(s *Socket, e *Event) error
 }
 
 var noCalls calls
@@ -170,11 +184,16 @@ func (r *registry) OnAnyOutgoing(f func(s *Socket, e *Event)) {
 
 func (r *registry) on(name string, f func(s *Socket, e *Event) error) {
 	r.change(func(c *calls) {
-		events := make(map[string][]func(s *Socket, e *Event) error, len(c.events)+1)
-		for known, list := range c.events {
-			events[known] = list
+		events := maps.Clone(c.events)
+		if events == nil {
+			events = make(map[string]*handlers)
 		}
-		events[name] = plus(events[name], f)
+		h := &handlers{name: name}
+		if old := events[name]; old != nil {
+			h.list = old.list
+		}
+		h.list = plus(h.list, f)
+		events[name] = h
 		c.events = events
 	})
 }

@@ -31,7 +31,7 @@ type Server struct {
 	mu      sync.RWMutex
 	spaces  map[string]*Namespace
 	parents []*parent
-	clients sync.WaitGroup // goroutines that run handlers
+	crew    crew
 }
 
 // parent is a namespace whose children come to be when a client wants to join them.
@@ -167,7 +167,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	go func() {
-		s.clients.Wait()
+		s.crew.busy.Wait()
 		close(done)
 	}()
 	select {

@@ -28,7 +28,7 @@ type client struct {
 	session sio.Session
 	sockets []*Socket // in the order in which they joined
 	timer   *time.Timer
-	queue   []job
+	queue   *queue        // nil: nothing is queued
 	bytes   int           // in queue
 	room    chan struct{} // closed when the queue is taken; nil: nobody waits
 	running bool
@@ -43,6 +43,10 @@ type job struct {
 	event  sio.Event
 	reason string
 }
+
+type queue struct{ jobs []job }
+
+var queues = sync.Pool{New: func() any { return new(queue) }}
 
 type jobKind uint8
 
@@ -165,7 +169,7 @@ func (c *client) receiveEventUnlock(ev sio.Event) {
 	c.bytes += size
 	c.push(job{kind: jobEvent, socket: c.find(ev.Namespace), event: ev})
 	var room chan struct{}
-	if len(c.queue) > maxWaiting || c.bytes > maxWaitingBytes {
+	if len(c.queue.jobs) > maxWaiting || c.bytes > maxWaitingBytes {
 		if c.room == nil {
 			c.room = make(chan struct{})
 		}
@@ -198,45 +202,41 @@ func (c *client) enqueue(j job) {
 
 // push has a job done. c.mu is held.
 func (c *client) push(j job) {
-	c.queue = append(c.queue, j)
+	if c.queue == nil {
+		c.queue = queues.Get().(*queue) //nolint:errcheck,forcetypeassert // New returns nothing else
+	}
+	c.queue.jobs = append(c.queue.jobs, j)
 	if !c.running {
 		c.running = true
-		c.server.clients.Add(1)
-		go c.run()
+		c.server.crew.work(c)
 	}
 }
 
-var queues = sync.Pool{New: func() any { return new([]job) }}
-
-// run does what is queued, until there is nothing.
-func (c *client) run() {
-	defer c.server.clients.Done()
-	spare := queues.Get().(*[]job) //nolint:errcheck,forcetypeassert // New returns nothing else
-	for {
-		c.mu.Lock()
-		jobs := c.queue
-		c.queue, c.bytes = (*spare)[:0], 0
-		if c.room != nil {
-			close(c.room)
-			c.room = nil
+// work does what is queued, until there is nothing.
+func (c *client) work() {
+	for q := c.take(); q != nil; q = c.take() {
+		for i := range q.jobs {
+			c.guard(func() { c.do(&q.jobs[i]) })
 		}
-		if len(jobs) == 0 {
-			c.running, c.queue = false, nil
-			c.mu.Unlock()
-			queues.Put(spare)
-			return
-		}
-		c.mu.Unlock()
-		for i := range jobs {
-			c.guard(func() { c.do(&jobs[i]) })
-		}
-		clear(jobs)
-		if cap(jobs) <= maxWaiting {
-			*spare = jobs
-		} else {
-			*spare = nil
+		clear(q.jobs)
+		if q.jobs = q.jobs[:0]; cap(q.jobs) <= maxWaiting {
+			queues.Put(q)
 		}
 	}
+}
+
+// take returns what is queued. nil: there is nothing, and for the next job somebody else is called.
+func (c *client) take() *queue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queue
+	c.queue, c.bytes = nil, 0
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+	c.running = q != nil
+	return q
 }
 
 // guard calls f. If that panics, the connection ends.
@@ -257,8 +257,7 @@ func (c *client) do(j *job) {
 		if !s.Connected() {
 			return
 		}
-		name, rest, _ := sio.EventName(j.event.Data)
-		s.dispatch(&Event{Name: name, Args: Args{j.event.Data[rest:], j.event.Attachments}, socket: s, id: j.event.ID})
+		s.dispatch(&j.event)
 	case jobConnect:
 		c.connect(&j.event)
 	case jobLeft:
@@ -295,23 +294,33 @@ func (c *client) connect(ev *sio.Event) {
 		return
 	}
 	if !c.keep(s) {
+		c.forget(s)
 		s.vanish("gone")
 		return
 	}
 	err = errPanic
 	c.guard(func() { err = s.call(calls.connect) })
-	if err == nil && s.state.Load() == joining {
+	if err == nil {
 		err = s.accept()
 	}
 	switch {
 	case err == nil:
+	case s.knows():
+		s.leave()
 	case s.state.Load() == joining:
 		c.drop(s)
 		c.refuse(ev.Namespace, err, true)
 		s.vanish("refused")
 	default:
-		s.leave()
+		c.forget(s) // a job that says that it has left is queued
 	}
+}
+
+// forget has the session forget a wish to join that its client gave up.
+func (c *client) forget(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session.Leave(s.ns.name)
 }
 
 var errPanic = errors.New("socketio: panic in a handler")
@@ -482,7 +491,7 @@ func (c *client) end(reason string) {
 
 // encode appends the messages of a packet. The first is put together in buf, and good until that is given back.
 func (s *Server) encode(messages []engineio.Message, buf *[]byte, p *sio.Packet, plain bool) ([]engineio.Message, error) {
-	b, err := s.opts.Parser.Append((*buf)[:0], p)
+	b, err := s.opts.Parser.Append((*buf)[:0], *p)
 	if err != nil {
 		return nil, err
 	}

@@ -23,10 +23,12 @@ type Socket struct {
 	id     string
 	auth   []byte // JSON
 	state  atomic.Int32
+	place  int // in ns.list, guarded by ns.mu
 
 	// mu is held for moments, but for joining: then while the news of it is sent. It guards all below.
 	mu     sync.Mutex
-	held   []engineio.Message // what was emitted before the client was told that it has joined
+	told   bool               // the client knows that it has joined
+	held   []engineio.Message // what was emitted before that
 	rooms  []string
 	acks   map[int64]func(a Args, err error)
 	data   any
@@ -268,7 +270,7 @@ func (s *Socket) writable() bool { return s.state.Load() == joined && s.client.e
 func (s *Socket) tellOutgoing(out []func(s *Socket, e *Event), data []byte, attachments [][]byte) {
 	name, rest, _ := sio.EventName(data)
 	for _, f := range out {
-		f(s, &Event{Name: name, Args: Args{data[rest:], attachments}, id: sio.NoID})
+		f(s, &Event{Name: string(name), Args: Args{data[rest:], attachments}, id: sio.NoID})
 	}
 }
 
@@ -377,13 +379,14 @@ func (s *Socket) forget(id int64) func(a Args, err error) {
 func (s *Socket) accept() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Load() != joining {
+	if s.told {
 		return nil
 	}
 	p, ok := s.client.accept(s)
 	if !ok {
 		return ErrDisconnected
 	}
+	s.told = true
 	buf := getBuffer()
 	defer putBuffer(buf)
 	messages, err := s.client.server.encode(nil, buf, &p, false)
@@ -392,8 +395,15 @@ func (s *Socket) accept() error {
 	}
 	err = s.client.engine.Send(append(messages, s.held...)...)
 	s.held = nil
-	s.state.Store(joined)
+	s.state.CompareAndSwap(joining, joined)
 	return err
+}
+
+// knows reports whether the client was told that it has joined.
+func (s *Socket) knows() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told
 }
 
 // Disconnect has the socket leave its namespace; with all, its client is disconnected from all namespaces, and the connection closed. What comes from then on is ignored. The

@@ -7,7 +7,7 @@ import "bytes"
 // Parser is a form of packets. It holds no state. Both ends use the same.
 type Parser interface {
 	// Append appends the message that p begins with.
-	Append(b []byte, p *Packet) ([]byte, error)
+	Append(b []byte, p Packet) ([]byte, error)
 	// Parse reads the message that a packet begins with. attachments follow, most at most, each as a binary message. The packet may alias b.
 	Parse(binary bool, b []byte, most int) (p Packet, attachments int, err error)
 	// Whole reports whether what Append appends is one binary message that holds the attachments. Else it is text, and they follow it.
@@ -20,7 +20,7 @@ var Text Parser = text{}
 type text struct{}
 
 // Append is AppendText.
-func (text) Append(b []byte, p *Packet) ([]byte, error) { return AppendText(b, p), nil }
+func (text) Append(b []byte, p Packet) ([]byte, error) { return AppendText(b, &p), nil }
 
 // Parse is ParseText.
 func (text) Parse(binary bool, b []byte, most int) (Packet, int, error) {
@@ -43,11 +43,18 @@ type Decoder struct {
 func (d *Decoder) Feed(parser Parser, most int, binary bool, data []byte) (p Packet, ok bool, err error) {
 	if d.packet == nil {
 		p, n, err := parser.Parse(binary, data, most)
-		if err != nil || n == 0 {
-			return p, err == nil, err
+		if err != nil {
+			return Packet{}, false, err
 		}
-		p.Data = bytes.Clone(p.Data)
-		d.packet, d.want = &p, n
+		if n == 0 {
+			for i := range len(p.Attachments) - 1 {
+				p.Attachments[i] = bytes.Clone(p.Attachments[i])
+			}
+			return p, true, nil
+		}
+		d.packet, d.want = new(Packet), n
+		*d.packet = p
+		d.packet.Data = bytes.Clone(p.Data)
 		return Packet{}, false, nil
 	}
 	if !binary {

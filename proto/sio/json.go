@@ -3,9 +3,11 @@ package sio
 // This file holds what is done with JSON without decoding it: to check it, to find the elements of an array, and to find placeholders.
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 	"strconv"
+	"unicode/utf8"
 )
 
 // scanner goes through JSON once, and takes note of placeholders if some are expected.
@@ -25,21 +27,32 @@ func checkJSON(b []byte, first byte, attachments int, optional bool) error {
 	if len(b) == 0 || b[0] != first {
 		return ErrPayload
 	}
-	s := scanner{b: b}
-	var used []bool // as long as the number of attachments, which was checked
-	left := attachments
-	if attachments > 0 {
-		used = make([]bool, attachments)
-		s.found = func(_, _, num int) {
-			if num >= len(used) || used[num] {
-				s.wrong = true
-				return
-			}
-			used[num] = true
-			left--
-		}
+	if attachments > len(b)/len(`{"_placeholder":true,"num":0}`) {
+		return ErrPlaceholder // before anything is set aside for so many
 	}
-	if i := s.value(0, 0); i != len(b) {
+	if attachments > 0 {
+		return checkPlaceholders(b, attachments)
+	}
+	s := scanner{b: b}
+	if s.value(0, 0) != len(b) {
+		return ErrPayload
+	}
+	return nil
+}
+
+// checkPlaceholders checks that b is one value, and that its placeholders are for so many attachments, each once.
+func checkPlaceholders(b []byte, attachments int) error {
+	used, left := make([]bool, attachments), attachments // a number that was checked
+	s := scanner{b: b}
+	s.found = func(_, _, num int) {
+		if num >= len(used) || used[num] {
+			s.wrong = true
+			return
+		}
+		used[num] = true
+		left--
+	}
+	if s.value(0, 0) != len(b) {
 		return ErrPayload
 	}
 	if s.wrong || left != 0 {
@@ -211,7 +224,7 @@ func (s *scanner) object(begin, depth int) int {
 			return -1
 		}
 		if s.found != nil {
-			switch unquote(name) {
+			switch string(unquote(name)) {
 			case "_placeholder":
 				marked = s.word(from, "true") > 0
 			case "num":
@@ -242,17 +255,13 @@ func (s *scanner) placeholder(begin, end, num int) {
 }
 
 // unquote returns the text of a JSON string.
-func unquote(b []byte) string {
-	plain := len(b) >= 2
-	for _, c := range b {
-		plain = plain && c != '\\' && c < 0x80
-	}
-	if plain {
-		return string(b[1 : len(b)-1])
+func unquote(b []byte) []byte {
+	if bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) {
+		return b[1 : len(b)-1]
 	}
 	var text string
 	_ = json.Unmarshal(b, &text) // it was checked
-	return text
+	return []byte(text)
 }
 
 // integer returns the value of a small integer, or -1. The space behind it is not looked at.
@@ -291,26 +300,26 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// EventName returns the name of an event, and the index in its data of what follows the name: a comma, or the end of the array. A number is a name too,
+// EventName returns the name of an event, which may alias data, and the index in its data of what follows the name: a comma, or the end of the array. A number is a name too,
 // as in the original. ok is false if there is no name.
-func EventName(data []byte) (name string, rest int, ok bool) {
+func EventName(data []byte) (name []byte, rest int, ok bool) {
 	s := scanner{b: data}
 	i := s.space(1)
 	switch c := s.at(i); {
 	case c == '"':
 		end := s.text(i)
 		if end < 0 {
-			return "", 0, false
+			return nil, 0, false
 		}
 		return unquote(data[i:end]), s.space(end), true
 	case c == '-' || '0' <= c && c <= '9':
 		end := s.number(i)
 		if end < 0 {
-			return "", 0, false
+			return nil, 0, false
 		}
-		return string(data[i:end]), s.space(end), true
+		return data[i:end], s.space(end), true
 	}
-	return "", 0, false
+	return nil, 0, false
 }
 
 // ReplacePlaceholders appends JSON to b, with what put appends in place of each placeholder. The JSON was checked.

@@ -21,7 +21,7 @@ var Msgpack Parser = msgpack{}
 type msgpack struct{}
 
 // Append is AppendMsgpack.
-func (msgpack) Append(b []byte, p *Packet) ([]byte, error) { return AppendMsgpack(b, p) }
+func (msgpack) Append(b []byte, p Packet) ([]byte, error) { return AppendMsgpack(b, &p) }
 
 // Parse is ParseMsgpack, which leaves no attachments to follow.
 func (msgpack) Parse(bin bool, b []byte, most int) (p Packet, attachments int, err error) {
@@ -168,7 +168,7 @@ func (w *packer) quoted(token []byte) {
 		w.text(string(s))
 		return
 	}
-	w.text(unquote(token))
+	w.text(string(unquote(token)))
 }
 
 func (w *packer) bytes(p []byte) {

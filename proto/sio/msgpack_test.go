@@ -127,7 +127,7 @@ func TestMsgpack(t *testing.T) {
 func TestMsgpackParser(t *testing.T) {
 	var d Decoder
 	for _, v := range msgpackVectors {
-		wire, err := Msgpack.Append(nil, &v.packet)
+		wire, err := Msgpack.Append(nil, v.packet)
 		if err != nil {
 			t.Fatal(err)
 		}

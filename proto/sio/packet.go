@@ -180,7 +180,7 @@ func checkPayload(p *Packet, attachments int) error {
 	switch {
 	case !ok:
 		return ErrPayload
-	case reserved(name):
+	case reserved(string(name)):
 		return ErrReserved
 	}
 	return nil

@@ -68,6 +68,9 @@ type Event struct {
 //	  ▲                     │                │
 //	  └─────────────────────┴────────────────┘
 //	     Refuse                Leave, EventDisconnect
+//
+// A client that leaves while it is joining keeps its place until Accept, Refuse or Leave is called: else a later wish could get the answer to
+// an earlier one, and there would be no bound to how many wait for theirs.
 type Session struct {
 	cfg     *Config
 	role    Role
@@ -77,9 +80,17 @@ type Session struct {
 }
 
 type name struct {
-	name   string
-	joined bool
+	name  string
+	state state
 }
+
+type state uint8
+
+const (
+	joining state = iota
+	joined
+	left // while it was joining: the answer is still to come
+)
 
 // Reset makes s a new Session.
 func (s *Session) Reset(role Role, rev Revision, cfg *Config) {
@@ -109,13 +120,13 @@ func (s *Session) find(name string) int {
 // Joined reports whether a namespace is joined.
 func (s *Session) Joined(name string) bool {
 	i := s.find(name)
-	return i >= 0 && s.names[i].joined
+	return i >= 0 && s.names[i].state == joined
 }
 
 // Joining reports whether a namespace is about to be joined.
 func (s *Session) Joining(name string) bool {
 	i := s.find(name)
-	return i >= 0 && !s.names[i].joined
+	return i >= 0 && s.names[i].state == joining
 }
 
 // Receive takes in a message, and returns what it means.
@@ -132,10 +143,10 @@ func (s *Session) Receive(binary bool, data []byte) Event {
 	}
 	i := s.find(p.Namespace)
 	if i < 0 {
-		return Event{Kind: EventFail}
+		return s.stray()
 	}
 	ev := Event{Namespace: s.names[i].name, ID: p.ID, Data: p.Data, Attachments: p.Attachments}
-	if !s.names[i].joined {
+	if s.names[i].state != joined {
 		return s.receiveJoining(ev, p.Type)
 	}
 	switch p.Type {
@@ -172,29 +183,41 @@ func (s *Session) receiveConnect(p Packet) Event {
 
 // receiveJoining takes in a packet for a namespace that is not joined yet.
 func (s *Session) receiveJoining(ev Event, t Type) Event {
+	at := &s.names[s.find(ev.Namespace)].state
 	switch {
-	case s.role == Server && t == TypeDisconnect: // the client thought better of it
+	case s.role == Server && t == TypeDisconnect && *at == joining: // the client thought better of it
 		ev.Kind = EventDisconnect
-		s.leave(ev.Namespace)
+		*at = left
 	case s.role == Client && t == TypeConnect:
 		ev.Kind = EventConnect
-		s.names[s.find(ev.Namespace)].joined = true
+		*at = joined
 	case s.role == Client && t == TypeConnectError:
 		ev.Kind = EventConnectError
 		s.leave(ev.Namespace)
 	default:
-		ev.Kind = EventFail
+		return s.stray()
 	}
 	return ev
 }
 
+// stray returns what a packet means in a namespace that is not joined. The original server closes the connection, and the original client ignores it:
+// the server may have sent it before it heard that the client has left.
+func (s *Session) stray() Event {
+	if s.role == Client {
+		return Event{}
+	}
+	return Event{Kind: EventFail}
+}
+
+// leave reports whether the peer believes that the namespace is joined, or that it will be.
 func (s *Session) leave(name string) bool {
 	i := s.find(name)
 	if i < 0 {
 		return false
 	}
+	believed := s.names[i].state != left
 	s.names = slices.Delete(s.names, i, i+1)
-	return true
+	return believed
 }
 
 // Connect returns the packet with which a Client asks to join a namespace. auth is JSON, an object, or nil; in V4, a query.
@@ -211,10 +234,11 @@ func (s *Session) Connect(namespace string, auth []byte) Packet {
 func (s *Session) Accept(namespace, id string) (Packet, bool) {
 	p := Packet{Type: TypeConnect, Namespace: namespace, ID: NoID}
 	i := s.find(namespace)
-	if i < 0 {
+	if i < 0 || s.names[i].state == left {
+		s.leave(namespace)
 		return p, false
 	}
-	s.names[i].joined = true
+	s.names[i].state = joined
 	if s.rev == V5 {
 		p.Data = append(append([]byte(`{"sid":`), quote(id)...), '}')
 	}
