@@ -1,8 +1,9 @@
-// Command bench measures WebSocket servers side by side, this library's among them, and writes RESULTS.md.
+// Command bench measures WebSocket servers and Socket.IO servers side by side, this library's among them, and writes RESULTS.md.
 //
-//	go run .                                                  # everything, some eleven minutes
+//	go run .                                                  # everything, some thirteen minutes
 //	go run . -rounds 7 -seconds 3                             # the same, longer
-//	go run . -only echo32,idle -servers duplex-push,gws -out - # some of it, to standard output
+//	go run . -only echo32,idle -servers duplex-push,gws       # some of it, to standard output
+//	go run . -only sio                                        # the rows of Socket.IO; ws are the others
 //	go run . -list                                            # the names of rows and servers
 //
 // It builds servers/* (Go, C by cc, JavaScript by npm ci) and client, the load generator. For a row, a thing that is measured, it starts
@@ -56,10 +57,10 @@ func flags() (o *options, only, who *string) {
 	o = new(options)
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each server is measured in each row")
 	flag.Float64Var(&o.seconds, "seconds", 1.5, "how long each time")
-	flag.StringVar(&o.out, "out", "RESULTS.md", "file to write; - is standard output")
+	flag.StringVar(&o.out, "out", "", "file to write; - is standard output; empty: RESULTS.md if all is measured, else standard output")
 	flag.StringVar(&o.bin, "bin", "", "folder for the programs; empty: one that is removed")
 	flag.BoolVar(&o.list, "list", false, "say what rows and servers there are")
-	only = flag.String("only", "", "rows to measure, by commas; empty: all")
+	only = flag.String("only", "", "rows to measure, by commas, or ws or sio for those of WebSocket or Socket.IO; empty: all")
 	who = flag.String("servers", "", "servers to measure, by commas; empty: all")
 	return o, only, who
 }
@@ -86,7 +87,12 @@ func run(ctx context.Context, o options) error {
 		defer os.RemoveAll(dir)
 		o.bin = dir
 	}
-	if err := build(ctx, o.bin); err != nil {
+	if o.out == "" {
+		if o.out = "RESULTS.md"; len(o.rows)+len(o.servers) > 0 {
+			o.out = "-"
+		}
+	}
+	if err := build(ctx, o); err != nil {
 		return err
 	}
 	m := machine(ctx)
@@ -109,7 +115,7 @@ func run(ctx context.Context, o options) error {
 // known returns an error if the command line names a row or a server that there is not.
 func known(o options) error {
 	for _, name := range o.rows {
-		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.is(name) }) {
 			return fmt.Errorf("there is no row %q: see -list", name)
 		}
 	}
@@ -121,11 +127,16 @@ func known(o options) error {
 	return nil
 }
 
+// wants reports whether s is to be measured in r.
+func (o options) wants(r row, s server) bool {
+	return r.has(s) && (len(o.rows) == 0 || slices.ContainsFunc(o.rows, r.is)) && (len(o.servers) == 0 || slices.Contains(o.servers, s.name))
+}
+
 // measureAll measures everything, and returns samples by row and server.
 func measureAll(ctx context.Context, o options) (map[string]map[string][]sample, error) {
 	results := make(map[string]map[string][]sample)
 	for _, r := range rows {
-		if len(o.rows) > 0 && !slices.Contains(o.rows, r.name) {
+		if !slices.ContainsFunc(servers, func(s server) bool { return o.wants(r, s) }) {
 			continue
 		}
 		rounds := o.rounds
@@ -135,7 +146,7 @@ func measureAll(ctx context.Context, o options) (map[string]map[string][]sample,
 		results[r.name] = make(map[string][]sample)
 		for n := range rounds {
 			for _, s := range servers {
-				if !r.has(s) || len(o.servers) > 0 && !slices.Contains(o.servers, s.name) {
+				if !o.wants(r, s) {
 					continue
 				}
 				got, err := measure(ctx, o, s, r)

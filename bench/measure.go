@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,21 +43,30 @@ func (s sample) String() string {
 	return text
 }
 
-// build builds servers and client into dir.
-func build(ctx context.Context, dir string) error {
-	dir, err := filepath.Abs(dir)
+// build builds the client, and the servers that are to be measured, into dir.
+func build(ctx context.Context, o options) error {
+	dir, err := filepath.Abs(o.bin)
 	if err != nil {
 		return err
 	}
-	steps := [][]string{
-		{"go", "build", "-o", dir + "/", "./client"},
-		{"cc", "-O2", "-o", filepath.Join(dir, "floor"), "servers/floor/floor.c"},
-	}
-	for _, name := range []string{"duplex", "gorilla", "gws", "coder", "gobwas"} {
-		steps = append(steps, []string{"go", "build", "-o", dir + "/", "./servers/" + name})
-	}
-	if _, err := os.Stat("servers/npmws/node_modules/ws"); err != nil {
-		steps = append(steps, []string{"npm", "ci", "--silent", "--prefix", "servers/npmws"})
+	steps := [][]string{{"go", "build", "-o", dir + "/", "./client"}}
+	built := make(map[string]bool)
+	for _, s := range servers {
+		if built[s.program] || !slices.ContainsFunc(rows, func(r row) bool { return o.wants(r, s) }) {
+			continue
+		}
+		built[s.program] = true
+		folder := "servers/" + s.program
+		switch _, err := os.Stat(folder + "/package.json"); {
+		case s.program == "floor":
+			steps = append(steps, []string{"cc", "-O2", "-o", filepath.Join(dir, "floor"), folder + "/floor.c"})
+		case err != nil:
+			steps = append(steps, []string{"go", "build", "-o", dir + "/", "./" + folder})
+		default:
+			if _, err := os.Stat(folder + "/node_modules"); err != nil {
+				steps = append(steps, []string{"npm", "ci", "--silent", "--prefix", folder})
+			}
+		}
 	}
 	for _, step := range steps {
 		cmd := exec.CommandContext(ctx, step[0], step[1:]...)
@@ -109,8 +119,8 @@ func (m *measurement) server(ctx context.Context, s server) *exec.Cmd {
 	switch program := filepath.Join(m.o.bin, s.program); s.program {
 	case "floor":
 		args = []string{program, m.port}
-	case "npmws":
-		args = []string{"node", "--expose-gc", "servers/npmws/server.js", m.port}
+	case "npmws", "npmsio":
+		args = []string{"node", "--expose-gc", "servers/" + s.program + "/server.js", m.port}
 	default:
 		args = append([]string{program, "-addr", "127.0.0.1:" + m.port}, s.args...)
 		if m.r.tls {
@@ -128,6 +138,9 @@ func (m *measurement) client(ctx context.Context, conns int) *exec.Cmd {
 	}
 	args := []string{filepath.Join(m.o.bin, "client"), "-mode", m.r.mode, "-pid", strconv.Itoa(m.pid), "-conns", strconv.Itoa(conns),
 		"-size", strconv.Itoa(m.r.size), "-depth", strconv.Itoa(m.r.depth), "-for", m.o.duration().String()}
+	if m.r.sio && m.r.mode != "poll" {
+		args = append(args, "-sio")
+	}
 	args = append(append(args, m.r.more...), scheme+"://127.0.0.1:"+m.port+m.r.path)
 	return m.pinned(ctx, "1", args)
 }

@@ -29,7 +29,9 @@ func machine(ctx context.Context) string {
 	load, _ := os.ReadFile("/proc/loadavg")
 	compiler, _, _ := strings.Cut(said("cc", "--version"), "\n")
 	libraries := said("go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "github.com/gorilla/websocket", "github.com/lxzan/gws", "github.com/coder/websocket", "github.com/gobwas/ws")
-	libraries += "\nnpm ws " + said("node", "-p", "require('./servers/npmws/node_modules/ws/package.json').version")
+	for _, path := range []string{"npmws/node_modules/ws", "npmsio/node_modules/socket.io"} {
+		libraries += "\nnpm " + said("node", "-p", "let p = require('./servers/"+path+"/package.json'); p.name + ' ' + p.version")
+	}
 	return fmt.Sprintf("- %s, %d processors, Linux %s; load average at the start %s\n- %s, node %s, %s\n- %s\n- %s: `%s`\n",
 		model, runtime.NumCPU(), said("uname", "-r"), strings.Join(strings.Fields(string(load))[:1], ""),
 		runtime.Version(), said("node", "--version"), compiler, strings.ReplaceAll(libraries, "\n", ", "),
@@ -40,7 +42,7 @@ func machine(ctx context.Context) string {
 func report(w io.Writer, machine string, results map[string]map[string][]sample) {
 	fmt.Fprintf(w, "# Side by side\n\n%s\n", machine)
 	fmt.Fprint(w, `How it is measured stands at the head of main.go. CPU is user and system time of the server's whole process for a message, and in brackets the least
-and the most of the rounds; all other figures are medians. Ratios are to duplex-push: above 1, a server takes more. The machine is
+and the most of the rounds; all other figures are medians. Ratios are to duplex-push, or duplex-sio: above 1, a server takes more. The machine is
 shared and noisy: trust CPU and its ratios, not messages a second.
 
 `)
@@ -88,7 +90,7 @@ func table(w io.Writer, r row, all map[string][]sample, got map[string]sample) {
 	}
 	ratio := func(f func(sample) float64) func(string) string {
 		return func(name string) string {
-			if base, ok := got[push]; ok {
+			if base, ok := got[r.base()]; ok {
 				return fmt.Sprintf("%.2f", f(got[name])/f(base))
 			}
 			return ""

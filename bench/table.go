@@ -24,12 +24,15 @@ var servers = []server{
 	{"gobwas-gather", "gobwas", []string{"-gather"}, false, "the same, answers gathered by hand while a further whole frame is buffered"},
 	{"npm-ws", "npmws", nil, true, "npm ws"},
 	{"c-epoll", "floor", nil, false, "a bare epoll loop in C that checks nothing: the floor"},
+	{"duplex-sio", "duplexsio", nil, true, "this library, Socket.IO, as set up by default"},
+	{"npm-sio", "npmsio", nil, true, "npm socket.io, with ws helped by bufferutil, and without each connection's first request"},
 }
 
 const (
 	push, onLoop, pull     = "duplex-push", "duplex-loop", "duplex-pull"
 	gobwas, gathered, node = "gobwas", "gobwas-gather", "npm-ws"
 	floor                  = "c-epoll"
+	ours, npmSIO           = "duplex-sio", "npm-sio"
 )
 
 // row is one thing that is measured.
@@ -43,11 +46,17 @@ type row struct {
 	only        []string // servers that take part; nil: all
 	both        bool     // server and client have both processors
 	tls         bool
+	sio         bool // it is for sioServers, else for the others
+}
+
+// is reports whether r is called so, or is one of the kind that is.
+func (r row) is(name string) bool {
+	return name == r.name || name == "sio" && r.sio || name == "ws" && !r.sio
 }
 
 // has reports whether s takes part.
 func (r row) has(s server) bool {
-	return !slices.Contains(r.without, s.name) && (r.only == nil || slices.Contains(r.only, s.name))
+	return r.sio == slices.Contains(sioServers, s.name) && !slices.Contains(r.without, s.name) && (r.only == nil || slices.Contains(r.only, s.name))
 }
 
 // Answers can be gathered only where several messages are in flight; elsewhere gobwas-gather would be gobwas again. A handler that sleeps
@@ -75,6 +84,31 @@ var rows = []row{
 		without: []string{gathered, node, floor}},
 	{name: "both32x16", title: "Both processors: echo, 32 B, 100 connections, 16 in flight on each", mode: "echo", path: "/echo", conns: 100, size: 32, depth: 16, both: true,
 		without: []string{node, floor}},
+	{name: "sioecho", title: "Socket.IO: an event with 32 B and its echo, 100 connections", mode: "echo", path: sioPath, conns: 100, size: 32, depth: 1, sio: true,
+		more: warmed},
+	{name: "siobroadcast", title: "Socket.IO: broadcast of an event with 64 B to 500: a delivery", mode: "broadcast", path: sioPath, conns: 500, size: 64, depth: 1,
+		sio: true, more: warmed},
+	{name: "siopoll", title: "Socket.IO, long polling: an event with 32 B as a POST and its echo as the answer to a GET, 20 clients", mode: "poll", path: pollPath,
+		conns: 20, size: 32, depth: 1, sio: true, more: warmed},
+	{name: "sioidle", title: "Socket.IO: idle connection, 10,000 of them, after an echo of 512 B", mode: "idle", path: sioPath, conns: 10000, size: 512, depth: 1,
+		sio: true},
+}
+
+// warmed gives a compiler that learns as it goes, as Node's does, the time that so much code takes it.
+var warmed = []string{"-warm", "2s"}
+
+// Where Socket.IO is served.
+const (
+	sioPath  = "/socket.io/?EIO=4&transport=websocket"
+	pollPath = "/socket.io/?EIO=4&transport=polling"
+)
+
+// base returns the server to which those of the row are compared.
+func (r row) base() string {
+	if r.sio {
+		return ours
+	}
+	return push
 }
 
 // target is a figure that is to be reached.
@@ -99,6 +133,8 @@ var (
 	libraries = []string{"gorilla", "gws", "coder", gobwas, gathered, node}
 )
 
+var sioServers = []string{ours, npmSIO}
+
 var targets = []target{
 	{row: "echo32", server: push, what: "CPU", figure: cpuOf, against: peers, bound: 0.87},
 	{row: "echo32", server: push, what: "CPU", figure: cpuOf, against: []string{gobwas}, bound: 0.95},
@@ -122,4 +158,8 @@ var targets = []target{
 	{row: "sleepfull", server: push, what: "a second", figure: rateOf, against: []string{pull}, bound: 0.9, least: true},
 	{row: "sleepfull", server: push, what: "p99 of those that echo, ms", figure: besideOf, bound: 5},
 	{row: "connect", server: push, what: "CPU", figure: cpuOf, against: peers, bound: 1},
+	{row: "sioecho", server: ours, what: "CPU", figure: cpuOf, against: []string{npmSIO}, bound: 0.4},
+	{row: "siobroadcast", server: ours, what: "CPU", figure: cpuOf, against: []string{npmSIO}, bound: 0.5},
+	{row: "siopoll", server: ours, what: "CPU", figure: cpuOf, against: []string{npmSIO}, bound: 0.5},
+	{row: "sioidle", server: ours, what: "KiB", figure: kibOf, bound: 2.5},
 }

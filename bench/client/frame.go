@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 )
 
 const (
@@ -17,34 +18,63 @@ const (
 // maskKey masks every frame. A key that changes would cost the client, and a server can't tell.
 var maskKey = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
-// mark is what tells messages apart: their first two bytes and their last.
+// mark is what tells messages apart: the first two bytes of their text and its last.
 type mark [3]byte
 
-// letter is a printable byte, the same for n and n+64.
-func letter(n int) byte { return '0' + byte(n&63) } //nolint:gosec // of 64
+// letters are as many as maxDepth, and none that JSON would escape.
+const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+
+// letter is the same for n and n+64.
+func letter(n int) byte { return letters[n&63] }
+
+// number returns the number below 64 that a letter stands for, or -1.
+func number(letter byte) int { return strings.IndexByte(letters, letter) }
+
+// envelope is what stands around the text of a message.
+type envelope struct{ before, behind string }
+
+// wrap returns a payload with size bytes of ASCII within e.
+func (e envelope) wrap(size int) []byte {
+	const filler = "room=lobby from=alice text=the quick brown fox jumps over the lazy dog, and the dog lets it be; "
+	text := strings.Repeat(filler, size/len(filler)+1)[:size]
+	return []byte(e.before + text + e.behind)
+}
+
+// marks returns where in that payload the bytes of a mark stand.
+func (e envelope) marks(size int) [3]int {
+	first := len(e.before)
+	return [...]int{first, first + 1, first + size - 1}
+}
 
 // template is a data frame, masked.
 type template struct {
-	bytes []byte
-	body  int // where the payload begins
+	envelope
+	bytes   []byte
+	payload int // where it begins
+	size    int // of the payload
+	marks   [3]int
 }
 
-// newTemplate returns a frame with a payload of size bytes of ASCII.
-func newTemplate(op byte, size int) *template {
-	const filler = `{"room":"lobby","from":"alice","text":"the quick brown fox jumps over the lazy dog"} `
-	payload := make([]byte, size)
-	for i := 0; i < size; i += len(filler) {
-		copy(payload[i:], filler)
-	}
+// newTemplate returns a frame with size bytes of text.
+func newTemplate(op byte, e envelope, size int) *template {
+	payload := e.wrap(size)
 	frame := appendFrame(nil, op, payload)
-	return &template{frame, len(frame) - size}
+	return &template{e, frame, len(frame) - len(payload), len(payload), e.marks(size)}
 }
 
 // mark writes m into the payload, and returns the frame.
 func (t *template) mark(m mark) []byte {
-	p, last := t.bytes[t.body:], len(t.bytes)-t.body-1
-	p[0], p[1], p[last] = m[0]^maskKey[0], m[1]^maskKey[1], m[2]^maskKey[last&3]
+	for i, at := range t.marks {
+		t.bytes[t.payload+at] = m[i] ^ maskKey[at&3]
+	}
 	return t.bytes
+}
+
+// markOf returns the mark of a message that came, and reports whether what stands around the text is as it was sent.
+func (t *template) markOf(m *message) (_ mark, ok bool) {
+	first, last := len(t.before), len(m.tail)-1-len(t.behind)
+	ok = m.size == t.size && string(m.head[:first]) == t.before && string(m.tail[last+1:]) == t.behind
+	return mark{m.head[first], m.head[first+1], m.tail[last]}, ok
 }
 
 // appendFrame appends a masked frame: RFC 6455 section 5.2.
@@ -69,8 +99,9 @@ func appendFrame(b []byte, op byte, payload []byte) []byte {
 type message struct {
 	op      byte
 	size    int
-	mark    mark
-	control []byte // the payload of a control frame, until the decoder goes on
+	head    [24]byte // its first bytes
+	tail    [4]byte  // its last
+	control []byte   // the payload of a control frame, until the decoder goes on
 }
 
 var (
@@ -80,7 +111,7 @@ var (
 	errControl  = errors.New("a control frame that is fragmented, or of more than 125 bytes")
 )
 
-// decoder follows a server's bytes, however they are cut. It keeps nothing of a message but what tells it apart.
+// decoder follows a server's bytes, however they are cut. It keeps nothing of a message but its beginning and its end.
 type decoder struct {
 	head    [10]byte
 	have    int  // bytes of head that are there
@@ -187,9 +218,10 @@ func (d *decoder) payload(p []byte) {
 		return
 	}
 	m := &d.data
-	for i := 0; m.size+i < 2 && i < len(p); i++ {
-		m.mark[m.size+i] = p[i]
+	if m.size < len(m.head) {
+		copy(m.head[m.size:], p)
 	}
-	m.mark[2] = p[len(p)-1]
+	n := copy(m.tail[:], m.tail[min(len(p), len(m.tail)):])
+	copy(m.tail[n:], p[max(0, len(p)-len(m.tail)):])
 	m.size += len(p)
 }

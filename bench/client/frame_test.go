@@ -20,8 +20,9 @@ func unmasked(t *testing.T, f []byte) []byte {
 func TestDecoderHoweverCut(t *testing.T) {
 	var stream []byte
 	sizes := []int{3, 125, 126, 65535, 65536}
+	around := envelope{`42["x","`, `"]`}
 	for i, size := range sizes {
-		frame := newTemplate(opText, size).mark(mark{letter(i), letter(i + 1), letter(i + 2)})
+		frame := newTemplate(opText, around, size).mark(mark{letter(i), letter(i + 1), letter(i + 2)})
 		stream = append(stream, unmasked(t, frame)...)
 		stream = append(stream, unmasked(t, appendFrame(nil, opPing, []byte("still there?")))...)
 	}
@@ -52,12 +53,14 @@ func TestDecoderHoweverCut(t *testing.T) {
 			t.Fatalf("cut by %d: %d pings, %d messages", cut, pings, len(data))
 		}
 		for i, size := range sizes {
-			want := message{op: opText, size: size, mark: mark{letter(i), letter(i + 1), letter(i + 2)}}
-			if got := data[i]; got.op != want.op || got.size != want.size || got.mark != want.mark {
-				t.Errorf("cut by %d: message %d is %v, want %v", cut, i, got, want)
+			got := data[i]
+			marks, ok := newTemplate(opText, around, size).markOf(&got)
+			if want := (mark{letter(i), letter(i + 1), letter(i + 2)}); !ok || got.op != opText || marks != want {
+				t.Errorf("cut by %d: message %d is %v", cut, i, got)
 			}
 		}
-		if got := data[len(sizes)]; got.size != 3 || got.mark != (mark{'a', 'b', 'c'}) {
+		got := data[len(sizes)]
+		if marks, ok := newTemplate(opText, envelope{}, 3).markOf(&got); !ok || marks != (mark{'a', 'b', 'c'}) {
 			t.Errorf("cut by %d: fragments became %v", cut, got)
 		}
 	}

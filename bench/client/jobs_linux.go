@@ -13,17 +13,17 @@ var errEnded = errors.New("the server closed the connection")
 
 // check compares a message with what was to come.
 func (l *loop) check(m *message, want mark) error {
-	if m.op == l.cfg.op && m.size == l.cfg.size && m.mark == want {
+	if got, ok := l.frame.markOf(m); ok && m.op == l.cfg.op && got == want {
 		return nil
 	}
-	return fmt.Errorf("a message of %d bytes with opcode %d and marks %q came, where %d bytes with opcode %d and %q were sent",
-		m.size, m.op, m.mark, l.cfg.size, l.cfg.op, want)
+	return fmt.Errorf("a message of %d bytes with opcode %d came, from %q to %q, where %d bytes with opcode %d and marks %q were sent",
+		m.size, m.op, m.head[:min(m.size, len(m.head))], m.tail, l.frame.size, l.cfg.op, want)
 }
 
 // echoJob sends, and wants all of it back in order.
 type echoJob struct{ *loop }
 
-func (j *echoJob) path(int) string { return j.cfg.path }
+func (j *echoJob) hello(int) []byte { return request(j.cfg.server, j.cfg.path) }
 
 func (j *echoJob) opened(*conn) {}
 
@@ -67,11 +67,11 @@ type sleepJob struct {
 	due []time.Duration // when each of those that echo is to send next
 }
 
-func (j *sleepJob) path(id int) string {
+func (j *sleepJob) hello(id int) []byte {
 	if id < j.cfg.conns {
-		return j.cfg.path
+		return request(j.cfg.server, j.cfg.path)
 	}
-	return "/echo"
+	return request(j.cfg.server, "/echo")
 }
 
 // opened starts those that sleep one by one, so that they do not wake in step.
@@ -141,7 +141,7 @@ func (j *idleJob) message(c *conn, m *message) error {
 // connectJob opens a connection, closes it as RFC 6455 section 7.1.1 wants, and opens the next.
 type connectJob struct{ *loop }
 
-func (j *connectJob) path(int) string { return j.cfg.path }
+func (j *connectJob) hello(int) []byte { return request(j.cfg.server, j.cfg.path) }
 
 func (j *connectJob) opened(c *conn) {
 	c.control = appendFrame(c.control, opClose, []byte{1000 >> 8, 1000 & 0xff})
@@ -185,7 +185,7 @@ func newBroadcastJob(l *loop) *broadcastJob {
 	return j
 }
 
-func (j *broadcastJob) path(int) string { return j.cfg.path }
+func (j *broadcastJob) hello(int) []byte { return request(j.cfg.server, j.cfg.path) }
 
 func (j *broadcastJob) opened(*conn) {}
 
@@ -196,17 +196,18 @@ func (j *broadcastJob) start() {
 }
 
 func (j *broadcastJob) message(c *conn, m *message) error {
-	from := int(m.mark[2] - letter(0))
-	if from >= j.cfg.senders {
-		return fmt.Errorf("a message with marks %q came, that nobody sent", m.mark)
+	marks, _ := j.frame.markOf(m)
+	from := number(marks[2])
+	if from < 0 || from >= j.cfg.senders {
+		return fmt.Errorf("a message with marks %q came, that nobody sent", marks)
 	}
-	number := int(j.wants[c.id][from])
+	wanted := int(j.wants[c.id][from])
 	sender := j.list[from]
-	if err := j.check(m, j.mark(sender, number)); err != nil {
+	if err := j.check(m, j.mark(sender, wanted)); err != nil {
 		return err
 	}
 	j.wants[c.id][from]++
-	slot := number % j.cfg.depth
+	slot := wanted % j.cfg.depth
 	j.tallies[0].add(j.now - sender.sent[slot])
 	if j.got[from][slot]++; j.got[from][slot] == j.total {
 		j.got[from][slot] = 0

@@ -20,7 +20,8 @@ import (
 // conn is a connection.
 type conn struct {
 	fd, id  int
-	open    bool   // the handshake is done
+	open    bool   // the server has upgraded
+	joined  bool   // it is in the namespace, where there are namespaces
 	dirty   bool   // it is in the loop's list
 	head    []byte // of the response to the handshake
 	in      decoder
@@ -34,7 +35,7 @@ type conn struct {
 
 // job is what a mode does with the connections.
 type job interface {
-	path(id int) string
+	hello(id int) []byte                  // what a connection begins with
 	opened(c *conn)                       // the handshake is done
 	start()                               // all connections are open
 	message(c *conn, m *message) error    // a whole one came
@@ -74,11 +75,12 @@ type loop struct {
 	inProgress int     // handshakes
 	handshakes int     // done, ever
 	start      time.Time
-	now        time.Duration // since start, when the bytes came that are handled
-	heard      time.Duration // when something came last
-	tallies    [2]tally      // the second: of the connections that echo beside those that sleep
-	released   bool          // standard input has ended
-	tick       func()        // called every millisecond or so, if not nil
+	now        time.Duration                 // since start, when the bytes came that are handled
+	heard      time.Duration                 // when something came last
+	tallies    [2]tally                      // the second: of the connections that echo beside those that sleep
+	released   bool                          // standard input has ended
+	tick       func()                        // called every millisecond or so, if not nil
+	handle     func(c *conn, p []byte) error // bytes of the server
 }
 
 const (
@@ -95,7 +97,8 @@ func load(cfg config) (*figures.Load, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	l := &loop{cfg: cfg, epoll: epoll, buf: make([]byte, readBuffer), frame: newTemplate(cfg.op, cfg.size), total: cfg.conns, start: time.Now()}
+	l := &loop{cfg: cfg, epoll: epoll, buf: make([]byte, readBuffer), frame: newTemplate(cfg.op, cfg.envelope(), cfg.size), total: cfg.conns, start: time.Now()}
+	l.handle = l.frames
 	for i := range l.tallies {
 		l.tallies[i].times = hdrhistogram.New(1, int64(time.Minute), 3)
 	}
@@ -111,6 +114,8 @@ func load(cfg config) (*figures.Load, error) {
 		l.job = &connectJob{l}
 	case "idle":
 		l.job = &idleJob{echoJob{l}}
+	case "poll":
+		l.job = newPollJob(l)
 	default:
 		return nil, fmt.Errorf("there is no mode %q", cfg.mode)
 	}
@@ -262,7 +267,7 @@ func (l *loop) dial(c *conn) error {
 	if err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: edges, Fd: int32(fd)}); err != nil { //nolint:gosec // a descriptor
 		return os.NewSyscallError("epoll_ctl", err)
 	}
-	_, err = syscall.Write(fd, request(l.cfg.server, l.job.path(c.id)))
+	_, err = syscall.Write(fd, l.job.hello(c.id))
 	return os.NewSyscallError("write", err)
 }
 
@@ -299,8 +304,8 @@ func (l *loop) read(c *conn, all bool) error {
 	}
 }
 
-// handle handles bytes of the server.
-func (l *loop) handle(c *conn, p []byte) (err error) {
+// frames handles the bytes of a WebSocket connection.
+func (l *loop) frames(c *conn, p []byte) (err error) {
 	if !c.open {
 		if p, err = l.handshake(c, p); err != nil {
 			return err
@@ -317,10 +322,13 @@ func (l *loop) handle(c *conn, p []byte) (err error) {
 		case m.op == opPing:
 			c.control = appendFrame(c.control, opPong, m.control)
 			l.touch(c)
+		case l.cfg.sio && (!c.joined || m.size == 1):
+			err = l.packet(c, m)
 		default:
-			if err := l.job.message(c, m); err != nil {
-				return err
-			}
+			err = l.job.message(c, m)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -337,10 +345,17 @@ func (l *loop) handshake(c *conn, p []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the server did not upgrade, but said %q", head)
 	}
 	c.head, c.open = nil, true
+	if !l.cfg.sio {
+		l.opened(c)
+	}
+	return rest, nil
+}
+
+// opened takes note of a connection that is ready for messages.
+func (l *loop) opened(c *conn) {
 	l.inProgress--
 	l.handshakes++
 	l.job.opened(c)
-	return rest, nil
 }
 
 // begin sends the first k messages of c.

@@ -1,12 +1,14 @@
-// Command client puts a WebSocket server under load and prints what came of it as JSON (figures.Load). It is made to cost little, and the
-// same with every server: one thread, one epoll set, frames made once. Every answer is checked: its type, its length, its first two bytes and its
-// last, which tell connection and number, and its order.
+// Command client puts a WebSocket or Socket.IO server under load and prints what came of it as JSON (figures.Load). It is made to cost little, and the
+// same with every server: one thread, one epoll set, frames made once. Every answer is checked: its type, its length, the first two bytes of
+// its text and the last, which tell connection and number, and its order.
 //
 //	client -pid 4711 -conns 100 -depth 16 ws://127.0.0.1:9000/echo
 //	client -mode broadcast -conns 1000 -senders 1 -depth 16 -size 64 ws://127.0.0.1:9000/broadcast
 //	client -mode connect -conns 20 ws://127.0.0.1:9000/echo      # connect, upgrade, close, again and again
 //	client -mode sleep -conns 1000 -every 10ms ws://127.0.0.1:9000/sleep     # and 100 more on /echo
 //	client -mode idle -conns 10000 -size 512 wss://127.0.0.1:9000/echo
+//	client -sio -conns 100 'ws://127.0.0.1:9000/socket.io/?EIO=4&transport=websocket'     # echo, broadcast or idle, as events of Socket.IO
+//	client -mode poll -conns 20 'http://127.0.0.1:9000/socket.io/?EIO=4&transport=polling' # echo, each message a POST and its answer by GET
 //
 // A mode that measures begins to count when all connections are open and -warm has passed. "idle" prints "ready" when each connection has
 // echoed a message, and holds them until its standard input ends, or for -for where there is none.
@@ -29,7 +31,7 @@ type config struct {
 	mode                  string
 	server                netip.AddrPort
 	path                  string
-	tls                   bool
+	tls, sio              bool
 	conns, senders, depth int
 	beside                int           // connections that echo beside those whose handler sleeps
 	every                 time.Duration // how often each of them sends; 0: at once, again and again
@@ -72,7 +74,7 @@ func run(cfg config, address string) error {
 }
 
 func (c *config) flags() {
-	flag.StringVar(&c.mode, "mode", "echo", "echo, broadcast, idle, connect or sleep")
+	flag.StringVar(&c.mode, "mode", "echo", "echo, broadcast, idle, connect, sleep or poll")
 	flag.IntVar(&c.conns, "conns", 100, "connections; in connect, how many at once")
 	flag.IntVar(&c.senders, "senders", 1, "in broadcast: how many of the connections send")
 	flag.IntVar(&c.depth, "depth", 1, "messages in flight, for each connection that sends; one of a broadcast is until everybody has it")
@@ -82,6 +84,7 @@ func (c *config) flags() {
 	flag.DurationVar(&c.warm, "warm", 300*time.Millisecond, "how long to go without counting")
 	flag.DurationVar(&c.measured, "for", 2*time.Second, "how long to count")
 	flag.IntVar(&c.pid, "pid", 0, "process whose CPU is counted: the server's")
+	flag.BoolVar(&c.sio, "sio", false, "speak Socket.IO: the text of a message is the argument of an event, named echo or broadcast")
 	flag.BoolVar(&c.binary, "binary", false, "send binary messages; else text, which a server may have to check")
 }
 
@@ -94,7 +97,7 @@ func (c *config) complete(address string) error {
 	if err != nil {
 		return err
 	}
-	c.tls, c.path = u.Scheme == "wss", u.Path
+	c.tls, c.path = u.Scheme == "wss", u.RequestURI()
 	if c.server, err = netip.ParseAddrPort(u.Host); err != nil || !c.server.Addr().Is4() {
 		return fmt.Errorf("%q has no IPv4 address and port", address)
 	}
@@ -103,10 +106,23 @@ func (c *config) complete(address string) error {
 		return errors.New("at least 3 bytes and one connection are needed, to check what comes back")
 	case c.depth < 1 || c.depth > maxDepth || c.senders < 1 || c.senders > min(maxSenders, c.conns):
 		return fmt.Errorf("at most %d messages in flight and %d senders can be told apart", maxDepth, maxSenders)
-	case c.tls && c.mode != "idle":
-		return errors.New("over TLS connections can only be idle")
+	case c.tls && (c.mode != "idle" || c.sio):
+		return errors.New("over TLS connections can only be idle, and speak WebSocket alone")
+	case c.sio && (c.binary || c.mode == "connect" || c.mode == "sleep"):
+		return errors.New("events are text, for an echo, a broadcast, or connections that are idle")
 	}
 	return nil
+}
+
+// envelope returns what stands around the text of a message.
+func (c *config) envelope() envelope {
+	switch {
+	case c.sio && c.mode == "broadcast":
+		return envelope{`42["broadcast","`, `"]`}
+	case c.sio || c.mode == "poll":
+		return envelope{`42["echo","`, `"]`}
+	}
+	return envelope{}
 }
 
 // request is the handshake: RFC 6455 section 4.1, with the key of its example.

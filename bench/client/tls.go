@@ -69,7 +69,8 @@ func echoTLS(nc *tls.Conn, cfg config) error {
 		return err
 	}
 	want := mark{letter(0), letter(1), letter(2)}
-	if _, err := nc.Write(newTemplate(cfg.op, cfg.size).mark(want)); err != nil {
+	frame := newTemplate(cfg.op, envelope{}, cfg.size)
+	if _, err := nc.Write(frame.mark(want)); err != nil {
 		return err
 	}
 	r := bufio.NewReaderSize(nc, 1024)
@@ -83,8 +84,11 @@ func echoTLS(nc *tls.Conn, cfg config) error {
 		}
 	}
 	m, err := nextMessage(r, new(decoder))
-	if err == nil && (m.op != cfg.op || m.size != cfg.size || m.mark != want) {
-		err = fmt.Errorf("a message of %d bytes with marks %q came back", m.size, m.mark)
+	if err != nil {
+		return err
+	}
+	if got, ok := frame.markOf(m); !ok || m.op != cfg.op || got != want {
+		err = fmt.Errorf("a message of %d bytes with marks %q came back", m.size, got)
 	}
 	_ = nc.SetDeadline(time.Time{})
 	return err
