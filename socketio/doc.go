@@ -5,10 +5,10 @@
 //
 //	io := socketio.NewServer(nil)
 //	io.OnConnect(func(s *socketio.Socket) error { return s.Join("lobby") })
-//	socketio.On(io.Of("/"), "say", func(s *socketio.Socket, text string) error {
+//	socketio.On(io, "say", func(s *socketio.Socket, text string) error {
 //		return s.To("lobby").Emit("said", text)
 //	})
-//	socketio.Handle(io.Of("/"), "sum", func(s *socketio.Socket, numbers []int) (int, error) { ... })
+//	socketio.Handle(io, "sum", func(s *socketio.Socket, numbers []int) (int, error) { ... })
 //	http.Handle("/socket.io/", io)
 //
 // A [Socket] is a client in a namespace. [Broadcast] is a choice of sockets: To("lobby").Except("bob").Emit("said", text).

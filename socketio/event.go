@@ -32,11 +32,16 @@ func (e *Event) Ack(args ...any) error {
 	return e.socket.sendAck(e.id, args)
 }
 
+// Scope is a Namespace, or a Server, which then stands for its namespace "/".
+type Scope interface {
+	on(name string, f func(s *Socket, e *Event) error)
+}
+
 // On adds a function that is called with each event of a name. T is the type of its argument, see Args.Scan. It can also be Args, for all arguments as they came,
 // *Event, for the event itself, or struct{}, for none. An acknowledgement is sent by Event.Ack, or see Handle.
 //
 // An error of f is logged, and told to a client that waits for an acknowledgement, see Error. So are arguments that are none of T.
-func On[T any](n *Namespace, name string, f func(s *Socket, v T) error) {
+func On[T any](n Scope, name string, f func(s *Socket, v T) error) {
 	n.on(name, func(s *Socket, e *Event) error {
 		v, err := argument[T](e)
 		if err != nil {
@@ -47,7 +52,7 @@ func On[T any](n *Namespace, name string, f func(s *Socket, v T) error) {
 }
 
 // On2 is On for events with two arguments.
-func On2[A, B any](n *Namespace, name string, f func(s *Socket, a A, b B) error) {
+func On2[A, B any](n Scope, name string, f func(s *Socket, a A, b B) error) {
 	n.on(name, func(s *Socket, e *Event) error {
 		var a A
 		var b B
@@ -59,7 +64,7 @@ func On2[A, B any](n *Namespace, name string, f func(s *Socket, a A, b B) error)
 }
 
 // Handle is On for events that are answered: what f returns is the argument of the acknowledgement.
-func Handle[T, R any](n *Namespace, name string, f func(s *Socket, v T) (R, error)) {
+func Handle[T, R any](n Scope, name string, f func(s *Socket, v T) (R, error)) {
 	n.on(name, func(s *Socket, e *Event) error {
 		v, err := argument[T](e)
 		if err != nil {

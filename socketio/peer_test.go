@@ -208,10 +208,10 @@ func (p *peer) wantEnd(packets ...string) {
 	}
 }
 
-// quiet fails if something is there but the answer to a question of our own. Event "quiet" must not be handled, and nothing be emitted meanwhile.
+// quiet fails if something comes before the answer to a question of our own.
 func (p *peer) quiet() {
 	p.site.t.Helper()
-	p.send(`299["quiet"]`)
+	p.send(`299["sync"]`)
 	p.want(`399[]`)
 }
 

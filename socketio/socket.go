@@ -98,6 +98,8 @@ func (s *Socket) Context() context.Context {
 
 // Join puts the socket into rooms. It errs if the socket has left, would be in too many rooms, or a name is empty or longer than 255 bytes;
 // then it is in none of them that it was not in before.
+//
+// The id of another socket is a name like any other: whoever joins it hears what is sent to that socket. Check names that clients choose.
 func (s *Socket) Join(rooms ...string) error {
 	for _, room := range rooms {
 		if room == "" || len(room) > maxRoomName {

@@ -30,8 +30,8 @@ type site struct {
 	http *http.Client
 
 	mu     sync.Mutex
-	came   map[string]*Socket // by id, those that OnConnect was called with
-	gone   map[string]string  // the reasons of OnDisconnect
+	came   map[string]*Socket // by id, of several with the same the last; those that OnConnect was called with
+	gone   map[*Socket]string // the reasons of OnDisconnect
 	change chan struct{}      // closed and replaced when gone changes
 	peers  []*peer
 }
@@ -42,7 +42,7 @@ func start(t testing.TB, o *Options) *site {
 	t.Helper()
 	s := &site{
 		Server: NewServer(o), t: t,
-		came: make(map[string]*Socket), gone: make(map[string]string), change: make(chan struct{}),
+		came: make(map[string]*Socket), gone: make(map[*Socket]string), change: make(chan struct{}),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true}},
 	}
 	s.watch(s.Namespace)
@@ -63,8 +63,9 @@ func start(t testing.TB, o *Options) *site {
 	return s
 }
 
-// watch has a namespace's sockets kept account of.
+// watch has a namespace's sockets kept account of. It answers "sync".
 func (s *site) watch(n *Namespace) {
+	On(n, "sync", func(_ *Socket, e *Event) error { return e.Ack() })
 	n.OnConnect(func(socket *Socket) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -74,10 +75,10 @@ func (s *site) watch(n *Namespace) {
 	n.OnDisconnect(func(socket *Socket, reason string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if before, ok := s.gone[socket.ID()]; ok {
+		if before, ok := s.gone[socket]; ok {
 			s.t.Errorf("OnDisconnect was called twice, with %s and %s", before, reason)
 		}
-		s.gone[socket.ID()] = reason
+		s.gone[socket] = reason
 		close(s.change)
 		s.change = make(chan struct{})
 	})
@@ -130,7 +131,7 @@ func (s *site) reason(id string) string {
 	limit := time.After(patience)
 	for {
 		s.mu.Lock()
-		r, ok := s.gone[id]
+		r, ok := s.gone[s.came[id]]
 		change := s.change
 		s.mu.Unlock()
 		if ok {
@@ -168,7 +169,7 @@ func (s *site) lives(id string) {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, ok := s.gone[id]; ok {
+	if r, ok := s.gone[s.came[id]]; ok {
 		s.t.Errorf("the socket has left: %s", r)
 	}
 }
@@ -271,4 +272,11 @@ func (j *journal) count(text string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.Count(j.text.String(), text)
+}
+
+// alive reports whether the connection's end was not told yet.
+func (c *client) alive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.ended
 }
