@@ -76,6 +76,11 @@ var pages = []struct {
 		}
 		p.do(chromedp.Sleep(settled))
 	}},
+	{"/socketio", "socketio", func(p *tab) {
+		p.waitForState("open")
+		p.submit("broadcast", map[string]string{"data": "Hallo! 你好"})
+		p.heard("Hallo! 你好")
+	}},
 	{"/nowhere", "404", func(*tab) {}},
 }
 

@@ -25,7 +25,11 @@ var programs = map[string][]string{
 // modules are the packages that are a Python module.
 var modules = map[string]string{
 	"python3-websocket": "websocket", "python3-websockets": "websockets", "python3-tornado": "tornado",
+	"python3-socketio": "socketio", "python3-requests": "requests",
 }
+
+// npmPackages are the packages that are npm's, and where they are.
+var npmPackages = map[string]string{"ws": "node/node_modules/ws", "socket.io": "node/socketio/node_modules/socket.io"}
 
 // need skips the test of a client unless all packages are installed.
 func need(t *testing.T, client string, packages ...string) {
@@ -43,8 +47,8 @@ func installed(name string) bool {
 		// -I: a file of ours must not pass for the module.
 		return exec.Command(python, "-I", "-c", "import "+module).Run() == nil
 	}
-	if name == "ws" {
-		_, err := os.Stat("node/node_modules/ws")
+	if dir, ok := npmPackages[name]; ok {
+		_, err := os.Stat(dir)
 		return err == nil
 	}
 	return program(name) != ""

@@ -1,6 +1,6 @@
 package conformance
 
-// This file holds the table that is printed at the end: which client passed how many checks of what.
+// This file holds the tables that are printed at the end: which client passed how many checks of what.
 
 import (
 	"fmt"
@@ -11,10 +11,16 @@ import (
 	"text/tabwriter"
 )
 
-// features are the columns, in order. Each check belongs to one.
-var features = []string{
-	"handshake", "subprotocol", "origin", "path", "echo", "fragments", "ping", "deflate", "utf-8", "close", "shutdown",
-	"index", "hello", "chat", "game", "pages", "idle",
+// features are the columns, in order, of the table of WebSocket and of that of Socket.IO. Each check belongs to one.
+var features = [][]string{
+	{
+		"handshake", "subprotocol", "origin", "path", "echo", "fragments", "ping", "deflate", "utf-8", "close", "shutdown",
+		"index", "hello", "chat", "game", "pages", "idle",
+	},
+	{
+		"connect", "polling", "websocket", "upgrade", "namespaces", "auth", "events", "acks", "binary", "rooms", "broadcast", "volatile",
+		"pings", "reasons", "restart", "packets",
+	},
 }
 
 // A tally counts the checks of one client and one feature.
@@ -60,26 +66,37 @@ func (r *table) row(client string) map[string]tally {
 	return r.cells[client]
 }
 
-// print writes the table: the number of checks passed, "1 of 3!" where some failed, "-" where the client has none.
+// print writes the tables: the number of checks passed, "1 of 3!" where some failed, "-" where the client has none. What was skipped follows.
 func (r *table) print(w io.Writer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.clients) == 0 {
+	slices.Sort(r.clients)
+	for _, columns := range features {
+		r.printColumns(w, columns)
+	}
+	for _, client := range r.clients {
+		if missing := r.skipped[client]; missing != "" {
+			_, _ = fmt.Fprintf(w, "skipped: %s, %s is not installed\n", client, missing)
+		}
+	}
+}
+
+// printColumns writes a table of those that have a check in one of the columns.
+func (r *table) printColumns(w io.Writer, columns []string) {
+	rows := slices.DeleteFunc(slices.Clone(r.clients), func(client string) bool {
+		return !slices.ContainsFunc(columns, func(feature string) bool { return r.cells[client][feature] != tally{} })
+	})
+	if len(rows) == 0 {
 		return
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprint(tw, "\nchecks passed")
-	for _, feature := range features {
+	for _, feature := range columns {
 		_, _ = fmt.Fprint(tw, "\t", feature)
 	}
-	slices.Sort(r.clients)
-	for _, client := range r.clients {
+	for _, client := range rows {
 		_, _ = fmt.Fprint(tw, "\n", client)
-		if missing := r.skipped[client]; missing != "" {
-			_, _ = fmt.Fprintf(tw, "\tskipped: %s is not installed", missing)
-			continue
-		}
-		for _, feature := range features {
+		for _, feature := range columns {
 			_, _ = fmt.Fprint(tw, "\t", r.cells[client][feature])
 		}
 	}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Debian packages, and npm packages in conformance/node.
+# Installs what the tests need and this machine lacks: Debian packages, and npm packages in conformance/node and below.
 # Quick when everything is there. What cannot be installed is named, and the tests that need it skip by name; so this
 # script ends with 0 all the same.
 set -euo pipefail
@@ -27,6 +27,8 @@ missing_packages() {
 	python_has websocket || echo python3-websocket
 	python_has websockets || echo python3-websockets
 	python_has tornado || echo python3-tornado
+	python_has socketio || echo python3-socketio
+	python_has requests || echo python3-requests
 }
 
 # nginx and haproxy are for tests that start their own: as services they stay off, now and after a reboot.
@@ -69,7 +71,7 @@ debian_packages() {
 }
 
 npm_packages() {
-	local dir=conformance/node
+	local dir=$1
 	# npm writes the hidden lock file when it has installed everything.
 	[ ! "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] || return 0
 	if ! command -v npm >/dev/null; then
@@ -81,4 +83,5 @@ npm_packages() {
 }
 
 debian_packages
-npm_packages
+npm_packages conformance/node
+npm_packages conformance/node/socketio

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/duplex-go/duplex/proto/sio"
@@ -181,7 +182,12 @@ func (e *encoder) walk(v reflect.Value, depth int) error {
 	case !v.IsValid():
 		e.b = append(e.b, "null"...)
 		return nil
-	case !mayHoldBytes(v.Type()):
+	case v.Type() == argsType:
+		return e.args(v.Interface().(Args)) //nolint:errcheck,forcetypeassert // it was checked
+	case v.CanInterface() && (!mayHoldBytes(v.Type()) || marshals(v)):
+		if v.CanAddr() { // methods of the pointer count then
+			v = v.Addr()
+		}
 		return e.marshal(v.Interface())
 	case depth == maxNesting:
 		return errNesting
@@ -190,7 +196,7 @@ func (e *encoder) walk(v reflect.Value, depth int) error {
 	case reflect.Interface, reflect.Pointer:
 		return e.walk(v.Elem(), depth+1)
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
+		if isBytes(v.Type()) {
 			e.bytes(v.Bytes())
 			return nil
 		}
@@ -223,6 +229,9 @@ func (e *encoder) list(v reflect.Value, depth int) error {
 
 // dict writes a map, in the order of its keys as encoding/json does.
 func (e *encoder) dict(v reflect.Value, depth int) error {
+	if t := v.Type().Key(); t.Kind() > reflect.Uintptr && t.Kind() != reflect.String && !t.Implements(textMarshaler) {
+		return &json.UnsupportedTypeError{Type: v.Type()}
+	}
 	if v.IsNil() {
 		e.b = append(e.b, "null"...)
 		return nil
@@ -260,6 +269,9 @@ func keyText(k reflect.Value) (string, error) {
 		return k.String(), nil
 	}
 	if m, ok := k.Interface().(encoding.TextMarshaler); ok {
+		if k.Kind() == reflect.Pointer && k.IsNil() {
+			return "", nil
+		}
 		text, err := m.MarshalText()
 		return string(text), err
 	}
@@ -277,7 +289,7 @@ func (e *encoder) object(v reflect.Value, depth int) error {
 	first := true
 	for _, f := range fieldsOf(v.Type()) {
 		value, err := v.FieldByIndexErr(f.index)
-		if err != nil || f.omitEmpty && isEmpty(value) || f.omitZero && value.IsZero() { // err: within a pointer that is nil
+		if err != nil || f.omitEmpty && isEmpty(value) || f.omitZero && isZero(value) { // err: within a pointer that is nil
 			continue
 		}
 		if !first {
@@ -290,12 +302,24 @@ func (e *encoder) object(v reflect.Value, depth int) error {
 		if err := e.walk(value, depth+1); err != nil {
 			return err
 		}
-		if f.quoted && e.b[begin] != '"' {
-			e.b = append(slices.Insert(e.b, begin, '"'), '"')
+		if f.quoted {
+			e.quote(begin, value)
 		}
 	}
 	e.b = append(e.b, '}')
 	return nil
+}
+
+// quote makes a scalar that was written a string that holds it, as the option "string" asks for.
+func (e *encoder) quote(begin int, v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.IsValid() && !marshals(v) { // else it is null, or whatever its method has written
+		written := string(e.b[begin:])
+		e.b = e.b[:begin]
+		e.text(written)
+	}
 }
 
 func isEmpty(v reflect.Value) bool {
@@ -304,6 +328,21 @@ func isEmpty(v reflect.Value) bool {
 		return v.Len() == 0
 	case reflect.Struct:
 		return false
+	}
+	return v.IsZero()
+}
+
+func isZero(v reflect.Value) bool {
+	t := v.Type()
+	switch {
+	case v.IsZero() && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface):
+		return true
+	case t.Implements(zeroer):
+		return v.Interface().(interface{ IsZero() bool }).IsZero() //nolint:errcheck,forcetypeassert // it was checked
+	case reflect.PointerTo(t).Implements(zeroer):
+		p := reflect.New(t)
+		p.Elem().Set(v)
+		return p.Interface().(interface{ IsZero() bool }).IsZero() //nolint:errcheck,forcetypeassert // it was checked
 	}
 	return v.IsZero()
 }
@@ -339,6 +378,9 @@ func collect(list []field, t reflect.Type, index []int, outer []reflect.Type) []
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
 		name, options, _ := strings.Cut(tag, ",")
+		if !isName(name) {
+			name = ""
+		}
 		inner := f.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
@@ -348,17 +390,24 @@ func collect(list []field, t reflect.Type, index []int, outer []reflect.Type) []
 		case tag == "-" || !f.IsExported() && (!f.Anonymous || inner.Kind() != reflect.Struct):
 		case f.Anonymous && name == "" && inner.Kind() == reflect.Struct:
 			list = collect(list, inner, at, outer)
-		case f.IsExported():
+		default:
 			has := func(option string) bool { return slices.Contains(strings.Split(options, ","), option) }
-			list = append(list, field{cmp.Or(name, f.Name), at, name != "", has("omitempty"), has("omitzero"), has("string") && scalar(f.Type)})
+			list = append(list, field{cmp.Or(name, f.Name), at, name != "", has("omitempty"), has("omitzero"), has("string") && scalar(inner)})
 		}
 	}
 	return list
 }
 
+// isName reports whether encoding/json takes a tag's name.
+func isName(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c)
+	})
+}
+
 func scalar(t reflect.Type) bool {
 	k := t.Kind()
-	return k >= reflect.Bool && k <= reflect.Float64
+	return k >= reflect.Bool && k <= reflect.Float64 || k == reflect.String
 }
 
 // dominates reports whether f is the one of all fields of its name that JSON has: the least deep, or of several such the only one with a tag.
@@ -379,7 +428,22 @@ var holders sync.Map // reflect.Type to bool
 var (
 	marshaler     = reflect.TypeFor[json.Marshaler]()
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+	zeroer        = reflect.TypeFor[interface{ IsZero() bool }]()
+	argsType      = reflect.TypeFor[Args]()
 )
+
+// marshals reports whether v is written by a method of its own, or of its pointer.
+func marshals(v reflect.Value) bool {
+	t := v.Type()
+	return isMarshaler(t) || t.Kind() != reflect.Pointer && v.CanAddr() && isMarshaler(reflect.PointerTo(t))
+}
+
+func isMarshaler(t reflect.Type) bool { return t.Implements(marshaler) || t.Implements(textMarshaler) }
+
+// isBytes reports whether encoding/json would write values of a type in Base64.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !isMarshaler(reflect.PointerTo(t.Elem()))
+}
 
 // mayHoldBytes reports whether there may be bytes anywhere in values of a type. If not, encoding/json writes them.
 func mayHoldBytes(t reflect.Type) bool {
@@ -392,16 +456,17 @@ func mayHoldBytes(t reflect.Type) bool {
 }
 
 func findBytes(t reflect.Type, outer []reflect.Type) bool {
-	if t.Implements(marshaler) || t.Implements(textMarshaler) || slices.Contains(outer, t) {
+	switch {
+	case isBytes(t) || t == argsType:
+		return !isMarshaler(t)
+	case isMarshaler(t) || slices.Contains(outer, t):
 		return false
 	}
 	outer = append(slices.Clip(outer), t)
 	switch t.Kind() {
 	case reflect.Interface:
 		return true
-	case reflect.Slice:
-		return t.Elem().Kind() == reflect.Uint8 || findBytes(t.Elem(), outer)
-	case reflect.Array, reflect.Map, reflect.Pointer:
+	case reflect.Array, reflect.Map, reflect.Pointer, reflect.Slice:
 		return findBytes(t.Elem(), outer)
 	case reflect.Struct:
 		for i := range t.NumField() {

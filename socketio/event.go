@@ -24,12 +24,16 @@ type Event struct {
 // WantsAck reports whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.id != sio.NoID && !e.acked.Load() }
 
-// Ack sends the acknowledgement that the client waits for. It does nothing if there is none to send any more.
+// Ack sends the acknowledgement that the client waits for. It does nothing if there is none to send any more. After an error the client still waits.
 func (e *Event) Ack(args ...any) error {
 	if e.id == sio.NoID || e.acked.Swap(true) {
 		return nil
 	}
-	return e.socket.sendAck(e.id, args)
+	err := e.socket.sendAck(e.id, args)
+	if err != nil {
+		e.acked.Store(false)
+	}
+	return err
 }
 
 // Scope is a Namespace, or a Server, which then stands for its namespace "/".

@@ -71,6 +71,8 @@ func (o *Options) filled() *Options {
 	setDefault(&f.MaxAttachments, 10)
 	setDefault(&f.EarlyPayload, 16<<10)
 	setDefault(&f.Engine.MaxPayload, 1_000_000)
+	setDefault(&f.Engine.PingInterval, 25*time.Second)
+	setDefault(&f.Engine.PingTimeout, 20*time.Second)
 	f.EarlyPayload = min(f.EarlyPayload, f.Engine.MaxPayload)
 	if f.Parser == nil {
 		f.Parser = sio.Text

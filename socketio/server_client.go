@@ -127,11 +127,15 @@ func (c *client) receive(m engineio.Message) {
 		c.mu.Unlock()
 		c.refuse(ev.Namespace, &Error{Message: "Too many namespaces"}, false)
 	case sio.EventDisconnect:
-		if s := c.find(ev.Namespace); s != nil {
-			s.state.Store(leaving)
-			c.push(job{kind: jobLeft, socket: s, reason: "client namespace disconnect"})
+		s := c.find(ev.Namespace)
+		if s == nil {
+			c.mu.Unlock()
+			return
 		}
+		s.state.Store(leaving)
+		c.push(job{kind: jobLeft, socket: s, reason: clientLeaves})
 		c.mu.Unlock()
+		s.part(clientLeaves)
 	case sio.EventFail:
 		c.mu.Unlock()
 		c.fail(ev.Err)
@@ -177,7 +181,18 @@ func (c *client) receiveEventUnlock(ev sio.Event) {
 	}
 	c.mu.Unlock()
 	if room != nil {
-		<-room
+		c.await(room)
+	}
+}
+
+// await waits for the functions to catch up, for as long as the heartbeat bears that nothing is read: it is not read either.
+func (c *client) await(room <-chan struct{}) {
+	timer := time.NewTimer(c.server.opts.Engine.PingInterval + c.server.opts.Engine.PingTimeout)
+	defer timer.Stop()
+	select {
+	case <-room:
+	case <-timer.C:
+		c.engine.Discard()
 	}
 }
 
@@ -191,13 +206,6 @@ func (s *Socket) acknowledged(ev sio.Event) {
 		ev.Attachments[n-1] = bytes.Clone(ev.Attachments[n-1])
 	}
 	f(Args{bytes.Clone(ev.Data), ev.Attachments}, nil)
-}
-
-// enqueue has a job done.
-func (c *client) enqueue(j job) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.push(j)
 }
 
 // push has a job done. c.mu is held.
@@ -254,10 +262,9 @@ func (c *client) do(j *job) {
 	switch j.kind {
 	case jobEvent:
 		s := j.socket
-		if !s.Connected() {
-			return
+		if s.state.Load() < dismissed {
+			s.dispatch(&j.event)
 		}
-		s.dispatch(&j.event)
 	case jobConnect:
 		c.connect(&j.event)
 	case jobLeft:
@@ -285,35 +292,54 @@ func (c *client) connect(ev *sio.Event) {
 		c.refuse(ev.Namespace, e, false)
 		return
 	}
+	if !c.admit(s) {
+		return
+	}
 	calls := s.ns.calls()
 	err := errPanic
 	c.guard(func() { err = s.call(calls.use) })
-	if err != nil {
-		c.refuse(ev.Namespace, err, true)
-		s.vanish("refused")
-		return
+	if err == nil && !c.keep(s) {
+		err = ErrDisconnected
 	}
-	if !c.keep(s) {
-		c.forget(s)
-		s.vanish("gone")
+	if err != nil {
+		c.turnAway(s, err)
 		return
 	}
 	err = errPanic
 	c.guard(func() { err = s.call(calls.connect) })
-	if err == nil {
-		err = s.accept()
-	}
 	switch {
 	case err == nil:
+		if s.accept() != nil {
+			c.forget(s) // a job that says that it has left is queued
+		}
 	case s.knows():
 		s.leave()
-	case s.state.Load() == joining:
-		c.drop(s)
-		c.refuse(ev.Namespace, err, true)
-		s.vanish("refused")
 	default:
-		c.forget(s) // a job that says that it has left is queued
+		c.turnAway(s, err)
 	}
+}
+
+// admit puts a socket that wants to join where its client's packets find it. It reports false if its client has gone, or does not want to any more.
+func (c *client) admit(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended || !c.session.Joining(s.ns.name) {
+		c.session.Leave(s.ns.name)
+		return false
+	}
+	c.sockets = append(c.sockets, s)
+	return true
+}
+
+// turnAway is the end of a socket that may not join.
+func (c *client) turnAway(s *Socket, err error) {
+	c.drop(s)
+	if s.state.Load() < joined {
+		c.refuse(s.ns.name, err, true)
+	} else {
+		c.forget(s)
+	}
+	s.vanish("refused")
 }
 
 // forget has the session forget a wish to join that its client gave up.
@@ -368,16 +394,10 @@ func (c *client) keep(s *Socket) bool {
 		}
 		s.move(n)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended || !c.session.Joining(s.ns.name) {
-		return false
-	}
-	c.sockets = append(c.sockets, s)
-	return true
+	return s.state.CompareAndSwap(asking, joining)
 }
 
-// drop is the end of keep.
+// drop is the end of admit.
 func (c *client) drop(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -403,8 +423,10 @@ func (c *client) accept(s *Socket) (sio.Packet, bool) {
 	p, ok := c.session.Accept(s.ns.name, s.id)
 	if ok && !c.known {
 		c.known = true
-		c.timer.Stop()
-		c.timer = nil
+		if c.timer != nil { // else the connection has ended
+			c.timer.Stop()
+			c.timer = nil
+		}
 		c.engine.SetMaxPayload(c.server.opts.Engine.MaxPayload)
 	}
 	return p, ok
@@ -441,52 +463,69 @@ func (c *client) send(p *sio.Packet) {
 	}
 }
 
-// sendLeave tells the client that a socket has left.
-func (c *client) sendLeave(s *Socket) {
+// The reasons for which a socket leaves alone.
+const (
+	clientLeaves = "client namespace disconnect"
+	serverLeaves = "server namespace disconnect"
+)
+
+// dismiss has sockets leave, and tells the client.
+func (c *client) dismiss(sockets ...*Socket) {
+	var gone []*Socket
+	var packets []sio.Packet
 	c.mu.Lock()
-	p, ok := c.session.Leave(s.ns.name)
+	for _, s := range sockets { // all, before the client hears of one, and closes the connection
+		if !s.state.CompareAndSwap(joined, dismissed) {
+			continue
+		}
+		c.push(job{kind: jobLeft, socket: s, reason: serverLeaves})
+		gone = append(gone, s)
+		if p, ok := c.session.Leave(s.ns.name); ok {
+			packets = append(packets, p)
+		}
+	}
 	c.mu.Unlock()
-	if ok {
-		c.send(&p)
+	for i := range packets {
+		c.send(&packets[i])
+	}
+	for _, s := range gone {
+		s.part(serverLeaves)
 	}
 }
-
-// serverLeaves is the reason for which a socket leaves that we disconnect.
-const serverLeaves = "server namespace disconnect"
 
 // disconnectAll has all sockets leave, and closes the connection.
 func (c *client) disconnectAll() {
 	c.mu.Lock()
-	leaves := make([]*Socket, 0, len(c.sockets))
-	for _, s := range c.sockets { // all, before the client hears of one, and closes the connection
-		if s.state.CompareAndSwap(joined, leaving) {
-			c.push(job{kind: jobLeft, socket: s, reason: serverLeaves})
-			leaves = append(leaves, s)
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		if s.state.Load() == joining {
+			_ = s.accept() // as leave does
 		}
 	}
-	c.mu.Unlock()
-	for _, s := range leaves {
-		c.sendLeave(s)
-	}
+	c.dismiss(sockets...)
 	c.engine.Close()
 }
 
 // end tells the sockets that the connection has ended.
 func (c *client) end(reason string) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended {
-		return
-	}
 	c.ended = true
 	if c.timer != nil {
 		c.timer.Stop()
 		c.timer = nil
 	}
-	for _, s := range c.sockets {
-		s.state.CompareAndSwap(joined, leaving)
+	sockets := slices.Clone(c.sockets)
+	for _, s := range sockets {
+		if s.state.Load() < leaving {
+			s.state.Store(leaving)
+		}
 	}
 	c.push(job{kind: jobEnded, reason: reason})
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.part(reason)
+	}
 }
 
 // encode appends the messages of a packet. The first is put together in buf, and good until that is given back.

@@ -25,7 +25,7 @@ type Socket struct {
 	state  atomic.Int32
 	place  int // in ns.list, guarded by ns.mu
 
-	// mu is held for moments, but for joining: then while the news of it is sent. It guards all below.
+	// mu is held for moments, but for joining: then while the news of it is sent. It guards all below. It is taken before client.mu.
 	mu     sync.Mutex
 	told   bool               // the client knows that it has joined
 	held   []engineio.Message // what was emitted before that
@@ -38,9 +38,11 @@ type Socket struct {
 
 // The states of a socket.
 const (
-	joining int32 = iota
+	asking  int32 = iota // the functions of Use are called
+	joining              // those of OnConnect are
 	joined
-	leaving // it is told so; its functions are still to be called
+	leaving   // its client has gone; functions are still to be called, for what it sent before too
+	dismissed // likewise, but we disconnected it: what it sent is ignored
 	left
 )
 
@@ -89,7 +91,7 @@ func (s *Socket) Context() context.Context {
 	defer s.mu.Unlock()
 	if s.ctx == nil {
 		s.ctx, s.cancel = context.WithCancelCause(context.Background())
-		if s.state.Load() == left {
+		if s.state.Load() >= leaving {
 			s.cancel(ErrDisconnected)
 		}
 	}
@@ -272,7 +274,7 @@ func (s *Socket) writable() bool { return s.state.Load() == joined && s.client.e
 func (s *Socket) tellOutgoing(out []func(s *Socket, e *Event), data []byte, attachments [][]byte) {
 	name, rest, _ := sio.EventName(data)
 	for _, f := range out {
-		f(s, &Event{Name: string(name), Args: Args{data[rest:], attachments}, id: sio.NoID})
+		s.client.guard(func() { f(s, &Event{Name: string(name), Args: Args{data[rest:], attachments}, id: sio.NoID}) })
 	}
 }
 
@@ -306,9 +308,9 @@ func (s *Socket) send(p *sio.Packet, plain bool) error {
 
 // sendMessages sends messages that belong together; prepared holds the same for many, or is nil.
 func (s *Socket) sendMessages(messages []engineio.Message, prepared *engineio.Prepared) error {
-	if s.state.Load() == joining {
+	if s.state.Load() < joined {
 		s.mu.Lock()
-		if s.state.Load() == joining {
+		if s.state.Load() < joined {
 			defer s.mu.Unlock()
 			return s.hold(messages)
 		}
@@ -352,9 +354,11 @@ func (s *Socket) hold(messages []engineio.Message) error {
 func (s *Socket) await(id int64, f func(a Args, err error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.state.Load() >= leaving:
+	switch state := s.state.Load(); {
+	case state >= leaving:
 		return ErrDisconnected
+	case state == asking:
+		return errAsking
 	case len(s.acks) >= s.ns.server.opts.MaxAcks:
 		return ErrTooManyAcks
 	}
@@ -364,6 +368,8 @@ func (s *Socket) await(id int64, f func(a Args, err error)) error {
 	s.acks[id] = f
 	return nil
 }
+
+var errAsking = errors.New("socketio: a client cannot be asked before it may join")
 
 // forget undoes await, and returns what it was given, or nil.
 func (s *Socket) forget(id int64) func(a Args, err error) {
@@ -423,10 +429,7 @@ func (s *Socket) leave() {
 	if s.state.Load() == joining {
 		_ = s.accept() // as the original: the client hears of both
 	}
-	if s.state.CompareAndSwap(joined, leaving) {
-		s.client.enqueue(job{kind: jobLeft, socket: s, reason: serverLeaves})
-		s.client.sendLeave(s)
-	}
+	s.client.dismiss(s)
 }
 
 // end takes the socket out of its namespace, and calls the functions that want to know. It is called by the client's goroutine.
@@ -452,7 +455,23 @@ func (s *Socket) move(n *Namespace) {
 		s.ns.rooms.Leave(room, s)
 		n.rooms.Join(room, s)
 	}
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
 	s.ns = n
+}
+
+// part tells those who wait for the client that it has gone. They may be the functions that are to return before the socket can leave.
+func (s *Socket) part(reason string) {
+	s.mu.Lock()
+	acks, cancel := s.acks, s.cancel
+	s.acks = nil
+	s.mu.Unlock()
+	for f := range maps.Values(acks) {
+		f(Args{}, ErrDisconnected)
+	}
+	if cancel != nil {
+		cancel(fmt.Errorf("%w: %s", ErrDisconnected, reason))
+	}
 }
 
 // vanish takes the socket out of everything.
@@ -460,16 +479,11 @@ func (s *Socket) vanish(reason string) {
 	s.ns.remove(s)
 	s.mu.Lock()
 	s.state.Store(left)
-	rooms, acks, cancel := s.rooms, s.acks, s.cancel
-	s.rooms, s.acks, s.held = nil, nil, nil
+	rooms := s.rooms
+	s.rooms, s.held = nil, nil
 	s.mu.Unlock()
 	for _, room := range rooms {
 		s.ns.rooms.Leave(room, s)
 	}
-	for f := range maps.Values(acks) {
-		f(Args{}, ErrDisconnected)
-	}
-	if cancel != nil {
-		cancel(fmt.Errorf("%w: %s", ErrDisconnected, reason))
-	}
+	s.part(reason)
 }

@@ -210,7 +210,8 @@ class Engine extends Emitter {
   constructor(origin, opts) {
     super();
     Object.assign(this, { origin, opts, id: "", state: "opening", queue: [], probe: null, moving: false });
-    this.names = (opts.transports || ["polling", "websocket"]).filter((name) => carriers[name] && (name !== "websocket" || typeof WebSocket === "function"));
+    const there = { polling: true, websocket: typeof WebSocket === "function" };
+    this.names = (opts.transports || ["polling", "websocket"]).filter((name) => there[name]);
     this._offline = () => this._end("transport close", { description: "network connection lost" });
   }
 
