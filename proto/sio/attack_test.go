@@ -3,6 +3,7 @@ package sio
 // This file tests the machine against the rows S of the list of attacks. Where a row speaks of a connection, package socketio tests the rest of it.
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -289,7 +290,7 @@ func TestAttack_S06_ReservedNames(t *testing.T) {
 	}
 	for _, name := range []string{"error", "connection", "Connect", "connect ", "", "__proto__", "constructor", "connecting"} {
 		wire := []byte(`2["` + name + `"]`)
-		if ev := newServer(t, Config{}).Receive(false, wire); ev.Kind != EventEvent || string(ev.Data) != string(wire[1:]) {
+		if ev := newServer(t, Config{}).Receive(false, wire); ev.Kind != EventEvent || !bytes.Equal(ev.Data, wire[1:]) {
 			t.Errorf("%s: %+v", name, ev)
 		}
 		if err := CheckEventName(name); err != nil {
