@@ -35,7 +35,7 @@ conformance: setup ## other people's clients, servers and suites against ours
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## side by side with other libraries, into bench/RESULTS.md (BENCHFLAGS='-rounds 5 -only echo32')
+bench: ## side by side with other libraries, into bench/RESULTS.md (BENCHFLAGS='-rounds 5 -only echo32' prints some of it)
 	cd bench && go run . $(BENCHFLAGS)
 
 gobench: ## Go benchmarks with allocations (BENCH=Echo)

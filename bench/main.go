@@ -22,6 +22,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ type options struct {
 	seconds       float64
 	rows, servers []string // empty: all
 	out, bin      string
+	profile       string // file for a profile of the server; empty: none is taken
 	list          bool
 }
 
@@ -101,15 +103,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if o.out == "-" {
-		report(os.Stdout, m, results)
-		return nil
+		return profiles(ctx, o, os.Stdout, report(os.Stdout, m, results))
 	}
 	f, err := os.Create(o.out)
 	if err != nil {
 		return err
 	}
-	report(f, m, results)
-	return f.Close()
+	err = profiles(ctx, o, f, report(f, m, results))
+	return errors.Join(err, f.Close())
 }
 
 // known returns an error if the command line names a row or a server that there is not.

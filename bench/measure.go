@@ -154,13 +154,24 @@ func (m *measurement) pinned(ctx context.Context, processor string, args []strin
 	}
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", processor}, args...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	if m.o.profile != "" && m.r.mode == "idle" {
+		cmd.Env = append(cmd.Env, "GODEBUG=memprofilerate=512") // bytes between two samples of the heap
+	}
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
 // load measures what the client measures.
 func (m *measurement) load(ctx context.Context) (sample, error) {
+	var fetched chan error
+	if m.o.profile != "" {
+		fetched = make(chan error, 1)
+		time.AfterFunc(time.Second, func() { fetched <- m.fetch(ctx) })
+	}
 	text, err := m.client(ctx, m.r.conns).Output()
+	if err == nil && fetched != nil {
+		err = <-fetched
+	}
 	if err != nil {
 		return sample{}, err
 	}
@@ -203,7 +214,9 @@ func (m *measurement) hold(ctx context.Context, conns int, open bool) (rss float
 	line, _ := bufio.NewReader(stdout).ReadString('\n') // it says "ready", or why not on standard error
 	if open && line != "" {
 		time.Sleep(settle)
-		rss, err = m.rss(ctx)
+		if rss, err = m.rss(ctx); err == nil && m.o.profile != "" {
+			err = m.fetch(ctx)
+		}
 	}
 	_ = stdin.Close()
 	if err := errors.Join(err, client.Wait()); err != nil {

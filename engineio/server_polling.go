@@ -74,7 +74,9 @@ func (s *Session) await(w http.ResponseWriter, r *http.Request, q eio.Query) *ei
 		return s.respond(w, r, q, packets)
 	default:
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the server would cut the poll short
+	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); !ok || server.ReadTimeout > 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the server would cut the poll short
+	}
 	select {
 	case packets := <-p.answer:
 		return s.respond(w, r, q, packets)
@@ -113,14 +115,14 @@ func (s *Session) respond(w http.ResponseWriter, r *http.Request, q eio.Query, p
 	h := w.Header()
 	switch {
 	case binary:
-		h.Set("Content-Type", "application/octet-stream")
+		h["Content-Type"] = octets
 	case q.JSONP != "":
-		h.Set("Content-Type", "text/javascript; charset=UTF-8")
+		h["Content-Type"] = javaScript
 		script := eio.AppendScript(nil, q.JSONP, body)
 		buf.Reset()
 		_, _ = buf.Write(script)
 	default:
-		h.Set("Content-Type", "text/plain; charset=UTF-8")
+		h["Content-Type"] = plainText
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.set.BodyTimeout))
 	if err := s.writeBody(w, r, buf, packets); err != nil {
@@ -145,11 +147,21 @@ func (s *Session) writeBody(w http.ResponseWriter, r *http.Request, body *bytes.
 	return write(w, body.Bytes())
 }
 
+// The values of fields that responses have in common: http.Header.Set would make new ones each time.
+var (
+	octets     = []string{"application/octet-stream"}
+	javaScript = []string{"text/javascript; charset=UTF-8"}
+	plainText  = []string{"text/plain; charset=UTF-8"}
+	html       = []string{"text/html"}
+	noStore    = []string{"no-store"}
+	noSniff    = []string{"nosniff"}
+)
+
 // write writes a body with the fields that all have.
 func write(w http.ResponseWriter, body []byte) error {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
 	_, err := w.Write(body)
 	return err
 }
@@ -185,7 +197,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *eio.Refusal
 		return refusal
 	}
 	s.donePost() // the client may send the next when it has the response
-	w.Header().Set("Content-Type", "text/html")
+	w.Header()["Content-Type"] = html
 	_ = p.response.SetWriteDeadline(time.Now().Add(s.server.set.BodyTimeout))
 	_ = write(w, []byte("ok")) // who does not hear it will be missed by the heartbeat
 	return nil

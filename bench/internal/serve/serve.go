@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -27,10 +28,12 @@ var (
 	useTLS = flag.Bool("tls", false, "serve TLS, with a certificate made on the spot")
 )
 
-// HTTP serves mux, and /rss beside it, until the process is killed: it returns only an error. wrap, which may be nil, is put around the
+// HTTP serves mux, and /rss and profiles beside it, until the process is killed: it returns only an error. wrap, which may be nil, is put around the
 // listener, below TLS. The command line has been parsed.
 func HTTP(mux *http.ServeMux, wrap func(net.Listener) net.Listener) error {
 	mux.HandleFunc("/rss", RSS)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
