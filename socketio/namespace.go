@@ -85,8 +85,8 @@ func (n *Namespace) pick(rooms, except []string) []*Socket {
 	if len(rooms) == 0 {
 		list = slices.Clone(n.list)
 	}
-	for i, id := range rooms {
-		if s := n.sockets[id]; s != nil && !n.rooms.InAny(rooms, s) && !slices.Contains(rooms[:i], id) {
+	for _, id := range rooms {
+		if s := n.sockets[id]; s != nil && !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}

@@ -140,8 +140,13 @@ func (s *Session) Open() bool { return s.state == open }
 // Closed reports whether the session has ended.
 func (s *Session) Closed() bool { return s.state == closed }
 
-// Queued returns how many packets wait.
-func (s *Session) Queued() int { return len(s.out) }
+// Queued returns how many packets wait, with the CLOSE packet that follows when the session is being closed.
+func (s *Session) Queued() int {
+	if s.state == closing {
+		return len(s.out) + 1
+	}
+	return len(s.out)
+}
 
 // Send has messages wait for the peer, all of them or none. It keeps their data. More than Config.SendBuffer is taken only when nothing waits.
 func (s *Session) Send(messages ...Packet) error {
