@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// scenarioPatience is the time that a client's script may take.
+const scenarioPatience = 60 * time.Second
+
 // A scenarioServer is a server that the scenarios are made for. It can be ended and started again at the same port.
 type scenarioServer struct {
 	*process
@@ -118,7 +121,7 @@ func runBoth(t *testing.T, servers [2]*scenarioServer, argv func(server int) []s
 		go readSteps(stdout, i, steps)
 	}
 	var saw [2][]step
-	for late := time.After(scriptPatience); running > 0; {
+	for late := time.After(scenarioPatience); running > 0; {
 		select {
 		case s := <-steps:
 			switch {
@@ -131,7 +134,7 @@ func runBoth(t *testing.T, servers [2]*scenarioServer, argv func(server int) []s
 				saw[s.server] = append(saw[s.server], s)
 			}
 		case <-late:
-			t.Fatalf("the scripts take longer than %v; after %d and %d steps", scriptPatience, len(saw[0]), len(saw[1]))
+			t.Fatalf("the scripts take longer than %v; after %d and %d steps", scenarioPatience, len(saw[0]), len(saw[1]))
 		}
 	}
 	return saw

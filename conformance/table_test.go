@@ -15,11 +15,11 @@ import (
 var features = [][]string{
 	{
 		"handshake", "subprotocol", "origin", "path", "echo", "fragments", "ping", "deflate", "utf-8", "close", "shutdown",
-		"index", "hello", "chat", "game", "pages", "idle",
+		"index", "hello", "chat", "game", "socketio", "pages", "idle",
 	},
 	{
 		"connect", "polling", "websocket", "upgrade", "namespaces", "auth", "events", "acks", "binary", "rooms", "broadcast", "volatile",
-		"pings", "reasons", "restart", "packets",
+		"pings", "reasons", "restart", "packets", "headers", "listeners", "options",
 	},
 }
 

@@ -93,6 +93,18 @@ func decode(raw []byte, attachments [][]byte, v any) error {
 		}
 		*v = withBytes(*v, attachments)
 		return nil
+	case *map[string]any:
+		if err := json.Unmarshal(raw, v); err != nil {
+			return err
+		}
+		withBytes(*v, attachments)
+		return nil
+	case *[]any:
+		if err := json.Unmarshal(raw, v); err != nil {
+			return err
+		}
+		withBytes(*v, attachments)
+		return nil
 	}
 	return json.Unmarshal(sio.ReplacePlaceholders(nil, raw, func(b []byte, num int) []byte {
 		b = append(b, '"')

@@ -74,7 +74,7 @@ type (
 
 // plainValues hold no bytes.
 var plainValues = []any{
-	nil, true, false, 0, -1, math.MaxInt, math.MinInt64, uint64(math.MaxUint64), int8(-128), uint8(255), uint16(1), int32(-7), uintptr(9), 'x',
+	nil, true, false, 0, -1, math.MaxInt, math.MinInt32, uint64(math.MaxUint64), int8(-128), uint8(255), uint16(1), int32(-7), uintptr(9), 'x',
 	0.0, math.Copysign(0, -1), 1.5, 1e20, 1e21, 1e-6, 1e-7, 123456789.125, math.MaxFloat64, math.SmallestNonzeroFloat64, float32(0.1), float32(1e21), float32(16777216),
 	"", "plain", "<b>&amp;</b>", `quote " and \`, "\x00\x01\x1f\x7f", "\n\r\t\b\f", "é界👩", "\u2028\u2029", "bad \xff utf \xed\xa0\x80", text("x<y"),
 	json.Number("12.50"), json.Number(""), time.Unix(1, 2).UTC(), time.Second, time.March, big.NewInt(1), *big.NewInt(2), netip.MustParseAddr("::1"), errors.New("x"),

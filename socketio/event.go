@@ -155,7 +155,9 @@ func (s *Socket) dispatch(ev *sio.Event) {
 		for _, f := range list {
 			if err := f(s, e); err != nil {
 				s.ns.server.logger().Warn("socketio: handler", "event", short(e.Name), "error", short(err.Error()))
-				_ = e.Ack(told(err))
+				if unwritable := e.Ack(told(err)); unwritable != nil {
+					_ = e.Ack(told(unwritable))
+				}
 				return
 			}
 		}

@@ -54,9 +54,7 @@ func (n *Namespace) emit(ctx context.Context, targets []*Socket, o *adapter.Orde
 	id := int64(sio.NoID)
 	if o.Ack {
 		id = n.ids.Add(1) - 1
-		targets = n.expect(ctx, targets, id, reply)
 	}
-	n.tellAll(targets, o)
 	p := packet(o, id)
 	buf := getBuffer()
 	defer putBuffer(buf)
@@ -64,6 +62,10 @@ func (n *Namespace) emit(ctx context.Context, targets []*Socket, o *adapter.Orde
 	if err != nil {
 		return err
 	}
+	if o.Ack {
+		targets = n.expect(ctx, targets, id, reply)
+	}
+	n.tellAll(targets, o)
 	var prepared *engineio.Prepared
 	if len(targets) > 1 {
 		prepared = engineio.NewPrepared(messages...)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/duplex-go/duplex/proto/eio"
+	"github.com/duplex-go/duplex/proto/sio"
 )
 
 // form is how a client speaks.
@@ -40,8 +41,9 @@ type peer struct {
 	form
 	site  *site
 	query string
-	id    string // of the Engine.IO session
-	wire  *wire  // nil: it polls
+	id    string     // of the Engine.IO session
+	wire  *wire      // nil: it polls
+	how   sio.Parser // nil: packets go as they are written
 
 	mu   sync.Mutex // guards came, which one goroutine at a time fills
 	came []string
@@ -123,6 +125,9 @@ func (p *peer) send(packets ...string) {
 }
 
 func (p *peer) trySend(packets ...string) error {
+	if p.how != nil {
+		packets = p.pack(packets)
+	}
 	if p.wire == nil {
 		list := make([]eio.Packet, len(packets))
 		for i, packet := range packets {
@@ -145,6 +150,52 @@ func (p *peer) trySend(packets ...string) error {
 		}
 	}
 	return nil
+}
+
+// pack returns packets in the form of p.how.
+func (p *peer) pack(packets []string) (packed []string) {
+	p.site.t.Helper()
+	for len(packets) > 0 {
+		packet, n, err := sio.ParseText([]byte(packets[0]), 100)
+		if err != nil {
+			p.site.t.Fatal(err)
+		}
+		rest := packets[1:]
+		for _, a := range rest[:n] {
+			packet.Attachments = append(packet.Attachments, []byte(a[1:len(a)-1]))
+		}
+		b, err := p.how.Append(nil, packet)
+		if err != nil {
+			p.site.t.Fatal(err)
+		}
+		if p.how.Whole() {
+			packed = append(packed, "["+string(b)+"]")
+		} else {
+			packed = append(append(packed, string(b)), rest[:n]...)
+		}
+		packets = rest[n:]
+	}
+	return packed
+}
+
+// unpack returns a message that came as the packets that it stands for.
+func (p *peer) unpack(packet eio.Packet) ([]string, error) {
+	text := string(packet.Data)
+	if packet.Binary {
+		text = "[" + text + "]"
+	}
+	if p.how == nil || packet.Binary && !p.how.Whole() {
+		return []string{text}, nil
+	}
+	unpacked, n, err := p.how.Parse(packet.Binary, packet.Data, 100)
+	var packets []string
+	for _, a := range unpacked.Attachments {
+		packets = append(packets, "["+string(a)+"]")
+	}
+	for range n { // which are to come
+		unpacked.Attachments = append(unpacked.Attachments, nil)
+	}
+	return append([]string{string(sio.AppendText(nil, &unpacked))}, packets...), err
 }
 
 // post sends a payload of Engine.IO.
@@ -208,11 +259,28 @@ func (p *peer) wantEnd(packets ...string) {
 	}
 }
 
-// quiet fails if something comes before the answer to a question of our own.
+// quiet fails if something comes before the answer to a question of our own. Then the functions have returned that were called for the client before.
 func (p *peer) quiet() {
 	p.site.t.Helper()
+	if got := p.sync(); len(got) > 0 {
+		p.site.t.Errorf("got %.300q, want nothing", got)
+	}
+}
+
+// sync returns what comes before the answer to a question of our own.
+func (p *peer) sync() (got []string) {
+	p.site.t.Helper()
 	p.send(`299["sync"]`)
-	p.want(`399[]`)
+	for {
+		packet := p.read()
+		if packet == `399[]` {
+			break
+		}
+		got = append(got, packet)
+	}
+	p.site.mu.Lock()
+	defer p.site.mu.Unlock()
+	return got
 }
 
 // fetch waits for packets.
@@ -269,12 +337,12 @@ func (p *peer) take(packet eio.Packet) error {
 	case eio.TypeClose:
 		return errClosed
 	case eio.TypeMessage:
-		text := string(packet.Data)
-		if packet.Binary {
-			text = "[" + text + "]"
+		packets, err := p.unpack(packet)
+		if err != nil {
+			return err
 		}
 		p.mu.Lock()
-		p.came = append(p.came, text)
+		p.came = append(p.came, packets...)
 		p.mu.Unlock()
 	}
 	return nil

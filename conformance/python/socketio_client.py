@@ -251,7 +251,8 @@ def restart():
 
 for run in (connect, transport, namespaces, auth, events, acks, binary, rooms, broadcast, reasons, restart):
     SCENARIO = run.__name__
-    if SCENARIO == "restart" and "--restarts" not in sys.argv:
+    # Over polling, this client takes half a minute to find out that its server is gone.
+    if SCENARIO == "restart" and ("--restarts" not in sys.argv or TRANSPORT == "polling"):
         continue
     try:
         run()

@@ -46,7 +46,7 @@ func run() error {
 		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}}
 	if *cors != "" {
-		options.Engine.CORS = &engineio.CORS{Origins: []string{*cors}}
+		options.Engine.CORS = &engineio.CORS{Origins: []string{*cors}, Credentials: true}
 	}
 	if *parser == "msgpack" {
 		options.Parser = sio.Msgpack

@@ -3,7 +3,7 @@
 //
 //   node ourclient.mjs URL [CLIENT]    CLIENT: another client's module, such as client-4.x, to see what it makes of the checks
 //
-// The server is server.mjs in this folder, or one that does the same, with --ping-interval 500 --ping-timeout 1500. Of its namespaces
+// The server is server.mjs in this folder, or one that does the same, with --ping-interval 500 --ping-timeout 2500. Of its namespaces
 // / and /chat this script uses:
 //
 //   on connect            emits welcome: the namespace, what the client sent as auth or {}, and color of the query or null
@@ -28,7 +28,7 @@ const require = createRequire(import.meta.url);
 globalThis.WebSocket ??= createRequire(new URL("..", import.meta.url))("ws"); // that of this folder is old: old clients want it
 const io = require(process.argv[3] ?? "../../../socketio/browser/socket.io.js");
 const server = new URL(process.argv[2]);
-const patience = 5000; // milliseconds that anything may take
+const patience = 10_000; // milliseconds that anything may take
 
 // A proxy passes bytes on until it is told not to.
 const proxy = {
@@ -230,7 +230,7 @@ for (const [way, opts] of [["polling", { transports: ["polling"] }], ["websocket
 
   on("heartbeat keeps a silent connection", async () => {
     const socket = await connected("/", opts);
-    await pause(2500);
+    await pause(3500);
     same(socket.connected, true);
   });
 
@@ -241,7 +241,7 @@ for (const [way, opts] of [["polling", { transports: ["polling"] }], ["websocket
     proxy.frozen = true;
     const began = Date.now();
     same((await gone)[0], "ping timeout");
-    that(Date.now() - began < 4000, `after ${Date.now() - began} ms`);
+    that(Date.now() - began < 6000, `after ${Date.now() - began} ms`);
     same([socket.connected, socket.active, socket.id], [false, true, undefined]);
   });
 
@@ -474,9 +474,9 @@ check("upgrade/WebSocket is cut at any moment of it", async () => {
       socket.emit("echo", sent);
       await pause(1);
     }
-    // Either it had moved, and is lost, or it goes on as if nothing had been.
-    if (!how.ended) await until("all messages", () => how.ended || echoes.length >= sent);
-    that(how.ended ? how.ended === "transport close" : socket.io.engine.transport.name === "polling", show(how));
+    // Either it had moved, and is lost, or it goes on as if nothing had been. (The official client 4.8.4 hangs now and then, with any server.)
+    await until("all messages or the end", () => how.ended || (echoes.length >= sent && socket.io.engine.transport.name === "polling"));
+    that(!how.ended || how.ended === "transport close", how.ended);
     same(echoes, Array.from({ length: echoes.length }, (_, i) => i));
     socket.disconnect();
   }

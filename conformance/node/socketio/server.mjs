@@ -19,7 +19,7 @@ const io = new Server(http, {
   serveClient: false,
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
-  ...(flags.cors && { cors: { origin: flags.cors } }),
+  ...(flags.cors && { cors: { origin: flags.cors, credentials: true } }),
   ...(flags.parser && { parser: msgpack }),
 });
 
@@ -167,5 +167,5 @@ io.of("/auth").use((socket, next) => {
 http.listen(Number(flags.port), "127.0.0.1", () => console.log("port", http.address().port));
 process.on("SIGTERM", () => {
   io.close(() => process.exit(0));
-  setTimeout(() => http.closeAllConnections(), 100); // some clients keep theirs
+  setTimeout(() => process.exit(0), 300); // some clients keep their connections
 });
