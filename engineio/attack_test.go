@@ -521,6 +521,29 @@ func TestAttack_B05_Pongs(t *testing.T) {
 	})
 }
 
+// B03, of Engine.IO 3: pings that a client fetches no answers to cost one answer, which holds what the last one said, and nothing of anybody else's.
+func TestAttack_B03_Pings(t *testing.T) {
+	attack(t, nil, func(s *site) {
+		id, q := s.openPolling(poll3)
+		for range 20 {
+			s.wantOK(q, strings.Repeat("1:2", 5000))
+		}
+		s.wantOK(q, "6:2first")
+		s.wantOK(q, "5:2last")
+		s.wantOK(q, "10:4overwrite") // into the buffer that the others were read into
+		session := s.session(id)
+		session.mu.Lock()
+		waiting := session.m.Queued()
+		session.mu.Unlock()
+		if waiting != 2 {
+			t.Errorf("%d packets wait", waiting)
+		}
+		s.wantGet(q, "5:3last10:4overwrite")
+		s.wantOK(q, "1:2")
+		s.wantGet(q, "1:3")
+	})
+}
+
 // N08: a client that floods loses its session, by either transport.
 func TestAttack_N08_Flood(t *testing.T) {
 	attack(t, &Options{PacketRate: 100}, func(s *site) {

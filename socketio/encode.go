@@ -191,7 +191,9 @@ func (e *encoder) walk(v reflect.Value, depth int) error {
 		return errNesting
 	}
 	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
+	case reflect.Interface:
+		return e.walk(v.Elem(), depth)
+	case reflect.Pointer:
 		return e.walk(v.Elem(), depth+1)
 	case reflect.Slice:
 		if isBytes(v.Type()) {

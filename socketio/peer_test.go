@@ -362,9 +362,11 @@ func (p *peer) leave() {
 	p.hangUp()
 }
 
-// hangUp closes the connection without a word.
+// hangUp closes the connection without a word; there is none of a client that polls.
 func (p *peer) hangUp() {
-	if p.wire != nil {
-		_ = p.wire.Close()
+	if p.wire == nil {
+		p.leave()
+		return
 	}
+	_ = p.wire.Close()
 }

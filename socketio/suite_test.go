@@ -198,7 +198,7 @@ type reply struct {
 
 // try sends a request. header holds names and values in turn.
 func (s *site) try(method, url, body string, header ...string) (reply, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {

@@ -26,13 +26,6 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "socketioserver:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
 	port := flag.Int("port", 0, "to listen at; 0: any that is free")
 	cors := flag.String("cors", "", "an `origin` whose pages may connect")
 	parser := flag.String("parser", "", `"msgpack", or nothing`)
@@ -51,7 +44,10 @@ func run() error {
 	if *parser == "msgpack" {
 		options.Parser = sio.Msgpack
 	}
-	return serve(newServer(options), *port)
+	if err := serve(newServer(options), *port); err != nil {
+		fmt.Fprintln(os.Stderr, "socketioserver:", err)
+		os.Exit(1)
+	}
 }
 
 // serve serves until the process is told to end.

@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -250,8 +249,6 @@ func describe(v any) any {
 			fields[key] = describe(v[key])
 		}
 		return fields
-	case json.RawMessage:
-		return v
 	}
 	return v
 }

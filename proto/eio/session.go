@@ -3,6 +3,7 @@ package eio
 // This file holds the machine: a session's state, what packets and time do to it, and the packets that wait.
 
 import (
+	"bytes"
 	"errors"
 	"time"
 )
@@ -108,6 +109,7 @@ type Session struct {
 
 	out    []Packet
 	queued int // bytes in out, with PacketCost
+	ponged int // the place in out of a PONG packet, from 1; 0: there is none
 }
 
 // New returns a Session. A Server's is open from now on, and its OPEN packet, with o, is the first that waits; a Client's is when that packet comes.
@@ -186,7 +188,7 @@ func (s *Session) Take(spare []Packet) []Packet {
 		return nil
 	}
 	packets := s.out
-	s.out, s.queued = spare[:0], 0
+	s.out, s.queued, s.ponged = spare[:0], 0, 0
 	return packets
 }
 
@@ -203,7 +205,7 @@ func (s *Session) Close(now time.Time) {
 func (s *Session) End() {
 	s.state, s.probe = closed, noProbe
 	s.deadline = time.Time{}
-	s.out, s.queued = nil, 0
+	s.out, s.queued, s.ponged = nil, 0, 0
 }
 
 func (s *Session) end(r Reason) Event {
@@ -230,12 +232,25 @@ func (s *Session) Receive(p Packet, now time.Time) Event {
 	case p.Type == TypeMessage:
 		return Event{Kind: EventMessage, Binary: p.Binary, Data: p.Data}
 	case p.Type == TypePing && !s.pinger():
-		s.put(Packet{Type: TypePong, Data: p.Data})
+		s.pong(p.Data)
 		return Event{}
 	case p.Type == TypePong && s.pinger(), p.Type == TypeNoop && s.role == Client:
 		return Event{}
 	}
 	return s.end(ParseError)
+}
+
+// pong answers a PING. Of several that were not answered yet only the last is: a peer that takes no answers costs no more than one.
+func (s *Session) pong(data []byte) {
+	data = bytes.Clone(data)
+	if s.ponged == 0 {
+		s.put(Packet{Type: TypePong, Data: data})
+		s.ponged = len(s.out)
+		return
+	}
+	p := &s.out[s.ponged-1]
+	s.queued += len(data) - len(p.Data)
+	p.Data = data
 }
 
 // count counts a packet, and reports false if there are too many in a second.

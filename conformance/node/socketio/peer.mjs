@@ -67,7 +67,7 @@ export class Peer {
     const { socket } = this;
     for (const name of events) socket.on(name, (...args) => this.put(name, ...args));
     socket.on("connect", () => {
-      this.name_ids();
+      this.nameIds();
       this.put("connect");
     });
     socket.on("disconnect", (reason) => this.put("disconnect", reason));
@@ -80,7 +80,7 @@ export class Peer {
     });
   }
 
-  name_ids() {
+  nameIds() {
     for (const id of [this.socket.io.engine.id, this.socket.id]) {
       if (id && !Peer.ids.has(id)) Peer.ids.set(id, `<id ${Peer.ids.size + 1}>`);
     }

@@ -5,7 +5,7 @@ import { Peer } from "./peer.mjs";
 // three connects three to a namespace that nobody else uses.
 async function three(namespace) {
   const peers = await Promise.all([1, 2, 3].map(() => Peer.connect(namespace)));
-  for (const peer of peers) peer.name_ids();
+  for (const peer of peers) peer.nameIds();
   await Promise.all(peers.map((peer) => peer.all()));
   return peers;
 }
