@@ -40,7 +40,7 @@ func TestReasons(t *testing.T) {
 						t.Error(list, err, socket.Connected())
 					}
 				})
-				chat.OnDisconnect(func(socket *Socket, reason string) {
+				chat.OnDisconnect(func(socket *Socket, _ string) {
 					if socket.Rooms() != nil || socket.Connected() || len(disconnecting) != 2 {
 						t.Errorf("%q %t %q", socket.Rooms(), socket.Connected(), disconnecting)
 					}

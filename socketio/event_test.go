@@ -110,7 +110,7 @@ func TestErrorsTold(t *testing.T) {
 			}
 			return errors.Join(e.Ack(2), errors.New("too late"))
 		})
-		On2(s, "two", func(_ *Socket, a, b int) error { return nil })
+		On2(s, "two", func(_ *Socket, _, _ int) error { return nil })
 		p, _ := s.join(f)
 		const internal, arguments = `{"error":"internal error"}`, `{"error":"the arguments are not as expected"}`
 		for _, tt := range []struct{ packets, want string }{
@@ -156,7 +156,7 @@ func TestOrder(t *testing.T) {
 		var mu sync.Mutex // never waited for
 		var got []string
 		note := func(what string) func(*Socket, *Event) error {
-			return func(s *Socket, e *Event) error {
+			return func(_ *Socket, e *Event) error {
 				if !mu.TryLock() {
 					t.Error("two functions of one client at once")
 				} else {

@@ -147,6 +147,19 @@ func TestCleanupEmpty(t *testing.T) {
 	}
 }
 
+// A namespace that came to be for a client that gave it up at once goes too.
+func TestCleanupGivenUp(t *testing.T) {
+	s := start(t, &Options{CleanupEmpty: true})
+	s.OfPattern(regexp.MustCompile(`^/room-`)).Use(func(*Socket) error { t.Error("Use is asked"); return nil })
+	goOn := make(chan struct{})
+	On(s, "wait", func(*Socket, struct{}) error { <-goOn; return nil })
+	p, _ := s.join(poll4)
+	p.send(`2["wait"]`, `0/room-1,`, `1/room-1,`)
+	close(goOn)
+	p.quiet()
+	eventually(t, "the namespace is gone", func() bool { return s.children() == 0 })
+}
+
 // Who comes while the last one leaves is in the namespace that others find.
 func TestCleanupRace(t *testing.T) {
 	s := start(t, &Options{CleanupEmpty: true})

@@ -83,7 +83,8 @@ func (s *site) tryOpen(f form, query string, packets ...string) (p *peer, err er
 func (s *site) join(f form, auth ...string) (p *peer, id string) {
 	s.t.Helper()
 	p = s.open(f)
-	return p, p.join("/", strings.Join(auth, ""))
+	id = p.join("/", strings.Join(auth, ""))
+	return p, id
 }
 
 // join joins a namespace, and returns the id of the socket there. auth is JSON, in revision 3 a query; both may be empty.

@@ -34,7 +34,12 @@ type site struct {
 	gone   map[*Socket]string // the reasons of OnDisconnect
 	change chan struct{}      // closed and replaced when gone changes
 	peers  []*peer
+
+	slack int64 // bytes that may be left of an attack
 }
+
+// mapSlack is what maps and timers keep, in bytes, for each client that there once was at the same time as the others.
+const mapSlack = 256
 
 // start runs a server. When the test ends it is shut down, and the accounts must be even. The root keeps account; other namespaces do
 // that are given to watch.
@@ -67,7 +72,7 @@ func start(t testing.TB, o *Options) *site {
 func (s *site) watch(n *Namespace) {
 	On(n, "sync", func(_ *Socket, e *Event) error {
 		s.mu.Lock() // for the race detector, which sees nothing of what goes through the kernel
-		s.mu.Unlock()
+		defer s.mu.Unlock()
 		return e.Ack()
 	})
 	n.OnConnect(func(socket *Socket) error {
