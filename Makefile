@@ -9,7 +9,7 @@ TESTFLAGS ?=
 # in_modules runs a command in the folder of each module.
 in_modules = @set -e; for dir in $(MODULES); do (cd "$$dir" && $(1)); done
 
-.PHONY: help build setup test race budgets conformance fuzz bench gobench check fmt fmt-check vet arch lint cross
+.PHONY: help build setup test race budgets conformance scale fuzz bench gobench check fmt fmt-check vet arch lint cross
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ budgets: ## what must not allocate, without the race detector, which does
 
 conformance: setup ## other people's clients, servers and suites against ours
 	cd conformance && go test -count=1 ./...
+
+scale: ## the tests with many clients at their full size, which is smaller with -race
+	go test -count=1 -run 'Abandoned|Quick|Upgrade|B09|B11|E07' ./socketio ./engineio ./websocket
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh $(FUZZTIME)

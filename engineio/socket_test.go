@@ -178,10 +178,11 @@ func TestPrepared(t *testing.T) {
 	}
 	for query, want := range map[string]string{poll4: "4text\x1ebAQI=", poll3: "\x00\x05\xff4text\x01\x03\xff\x04\x01\x02", poll3 + "&b64=1": "5:4text6:b4AQI="} {
 		id, q := s.openPolling(query)
-		_ = s.session(id).SendPrepared(p)
+		session := s.session(id)
+		_ = session.SendPrepared(p)
 		s.wantGet(q, want)
-		s.session(id).Discard()
-		if err := s.session(id).SendPrepared(p); !errors.Is(err, ErrClosed) {
+		session.Discard()
+		if err := session.SendPrepared(p); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
 	}

@@ -265,6 +265,20 @@ func TestConnectTimeout(t *testing.T) {
 	s.lives(id)
 }
 
+// Who has gone before it could be let in is not asked about.
+func TestGoneBeforeJoining(t *testing.T) {
+	s := start(t, nil)
+	s.Of("/chat").Use(func(*Socket) error { t.Error("Use is asked"); return nil })
+	goOn := make(chan struct{})
+	On(s, "wait", func(*Socket, struct{}) error { <-goOn; return nil })
+	p, id := s.join(socket4)
+	p.send(`2["wait"]`, `0/chat,`)
+	p.hangUp()
+	eventually(t, "the server knows", func() bool { return !s.socket(id).client.alive() })
+	close(goOn)
+	s.wantReason(id, "transport close")
+}
+
 // A client may go at any moment while it is let in: whoever was told that it came is told that it went.
 func TestGoneWhileJoining(t *testing.T) {
 	for _, where := range []string{"use", "connect", "ask"} {

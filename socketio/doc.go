@@ -21,7 +21,8 @@
 // # What is called, and when
 //
 // For one socket all is called one at a time, in the order in which it came, in a goroutine that is there while there is something to call. So a handler
-// may block, and may wait for an answer of its own client. A client whose handlers are behind is not read from until they have caught up.
+// may block, and may wait for an answer of its own client. A client whose handlers are behind is not read from until they
+// have caught up, nor are its answers; if that takes longer than a heartbeat may, it is disconnected.
 //
 // # Limits
 //

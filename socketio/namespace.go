@@ -144,7 +144,7 @@ func (r *registry) change(f func(c *calls)) {
 func plus[T any](list []T, v T) []T { return append(slices.Clip(list), v) }
 
 // Use adds a function that each client must pass that wants to join. An error refuses it: the client gets a connect_error with
-// the error's text, see Error.
+// the error's text, see Error. The client cannot be asked anything yet; what it is sent it gets when it has joined.
 func (r *registry) Use(f func(s *Socket) error) {
 	r.change(func(c *calls) { c.use = plus(c.use, f) })
 }

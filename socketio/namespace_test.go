@@ -160,6 +160,39 @@ func TestCleanupGivenUp(t *testing.T) {
 	eventually(t, "the namespace is gone", func() bool { return s.children() == 0 })
 }
 
+// A namespace may be removed while a client is asked whether it may join: it joins the one that takes its place, and is in its rooms there.
+func TestCleanupMeanwhile(t *testing.T) {
+	s := start(t, &Options{CleanupEmpty: true})
+	rooms := s.OfPattern(regexp.MustCompile(`^/room-`))
+	s.watch(rooms)
+	first, _ := s.join(socket4)
+	rooms.Use(func(socket *Socket) error {
+		if string(socket.Handshake().Auth) == "{}" {
+			return nil
+		}
+		before := socket.Namespace()
+		first.send("1/room-1,")
+		eventually(t, "the namespace is gone", func() bool { return s.lookup("/room-1") == nil })
+		if socket.Namespace() != before {
+			t.Error("the socket was moved")
+		}
+		return socket.Join("hall")
+	})
+	first.join("/room-1", "")
+	second, _ := s.join(poll4)
+	id := second.join("/room-1", `{"second":1}`)
+	n := s.lookup("/room-1")
+	if n == nil || s.socket(id).Namespace() != n {
+		t.Fatalf("in %p, not %p", s.socket(id).Namespace(), n)
+	}
+	_ = n.To("hall").Emit("x")
+	second.want(`2/room-1,["x"]`)
+	second.send(`2/room-1,1["sync"]`)
+	second.want(`3/room-1,1[]`)
+	second.send("1/room-1,")
+	eventually(t, "the namespace is gone", func() bool { return s.children() == 0 })
+}
+
 // Who comes while the last one leaves is in the namespace that others find.
 func TestCleanupRace(t *testing.T) {
 	s := start(t, &Options{CleanupEmpty: true})

@@ -85,7 +85,7 @@ func DataOf[T any](s *Socket) (T, bool) {
 	return v, ok
 }
 
-// Context returns a context that ends when the socket has left. Its cause tells the reason.
+// Context returns a context that ends when the client has gone, while functions of its socket may still run. Its cause tells the reason.
 func (s *Socket) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
